@@ -1,0 +1,232 @@
+//! JSON records in the key-value store, and changing one that others change too.
+//!
+//! Each changeable record carries a random write token. Compare-and-swap alone is not enough:
+//! some stores answer "lost" although they wrote, so after a lost swap the record is read again,
+//! and if it carries our token the change stands (DESIGN §2).
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{KeyValue, Random, StoreError, Swap};
+
+/// How often a change is tried against other writers before it is given up.
+const ATTEMPTS: u32 = 8;
+
+/// A record could not be read or changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such record.
+    #[error("there is nothing under `{key}`")]
+    Absent {
+        /// The key that was asked for.
+        key: String,
+    },
+    /// What is stored there is not what this version writes.
+    #[error("the record `{key}` cannot be read: {reason}")]
+    Unreadable {
+        /// The key that was asked for.
+        key: String,
+        /// What the JSON reader said.
+        reason: String,
+    },
+    /// Others kept changing it.
+    #[error("`{key}` was changed by others {ATTEMPTS} times in a row")]
+    Contended {
+        /// The key that was to be changed.
+        key: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Tokened<T> {
+    write_token: String,
+    #[serde(flatten)]
+    value: T,
+}
+
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("our own records serialise")
+}
+
+fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, RecordError> {
+    serde_json::from_slice(bytes).map_err(|error| RecordError::Unreadable {
+        key: key.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Reads a record, `None` if there is none. Costs one store read.
+pub async fn load<T: DeserializeOwned>(
+    store: &impl KeyValue,
+    key: &str,
+) -> Result<Option<T>, RecordError> {
+    let bytes = store.get(key).await?;
+    bytes.map(|bytes| decode(key, &bytes)).transpose()
+}
+
+/// Writes a record that nobody else can be writing: its key is fresh, or it never changes.
+pub async fn write_once(
+    store: &impl KeyValue,
+    random: &impl Random,
+    key: &str,
+    value: &impl Serialize,
+) -> Result<(), RecordError> {
+    let record = Tokened {
+        write_token: token(random),
+        value,
+    };
+    Ok(store.set(key, &encode(&record)).await?)
+}
+
+/// Changes an existing record; `change` may be called again on a newer value if others wrote.
+pub async fn update<T: Serialize + DeserializeOwned>(
+    store: &impl KeyValue,
+    random: &impl Random,
+    key: &str,
+    mut change: impl FnMut(&mut T),
+) -> Result<T, RecordError> {
+    for _ in 0..ATTEMPTS {
+        let (ticket, bytes) = store.current(key).await?;
+        let bytes = bytes.ok_or_else(|| RecordError::Absent {
+            key: key.to_owned(),
+        })?;
+        let mut record: Tokened<T> = decode(key, &bytes)?;
+        change(&mut record.value);
+        record.write_token = token(random);
+        let swap = store.swap(ticket, &encode(&record)).await?;
+        if swap == Swap::Done || written_by(store, key, &record.write_token).await? {
+            return Ok(record.value);
+        }
+    }
+    Err(RecordError::Contended {
+        key: key.to_owned(),
+    })
+}
+
+/// Changes a record that may not exist yet; it then begins as its default.
+///
+/// Two first writers of an absent key can both succeed in the store, so the first write is read
+/// back, and repeated if the other's stands.
+pub async fn update_or_create<T: Serialize + DeserializeOwned + Default>(
+    store: &impl KeyValue,
+    random: &impl Random,
+    key: &str,
+    mut change: impl FnMut(&mut T),
+) -> Result<T, RecordError> {
+    for _ in 0..ATTEMPTS {
+        match update(store, random, key, &mut change).await {
+            Err(RecordError::Absent { .. }) => {}
+            other => return other,
+        }
+        let mut value = T::default();
+        change(&mut value);
+        let record = Tokened {
+            write_token: token(random),
+            value,
+        };
+        store.set(key, &encode(&record)).await?;
+        if written_by(store, key, &record.write_token).await? {
+            return Ok(record.value);
+        }
+    }
+    Err(RecordError::Contended {
+        key: key.to_owned(),
+    })
+}
+
+async fn written_by(store: &impl KeyValue, key: &str, token: &str) -> Result<bool, RecordError> {
+    #[derive(Deserialize)]
+    struct Token {
+        write_token: String,
+    }
+    let written: Option<Token> = load(store, key).await?;
+    Ok(written.is_some_and(|written| written.write_token == token))
+}
+
+fn token(random: &impl Random) -> String {
+    crate::SessionId::from_random(random.bytes()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Fakes;
+    use futures::executor::block_on;
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    struct Counter {
+        count: u32,
+    }
+
+    fn raise(counter: &mut Counter) {
+        counter.count += 1;
+    }
+
+    #[test]
+    fn a_change_survives_a_store_that_says_lost_although_it_wrote() {
+        let fakes = Fakes::default();
+        block_on(async {
+            write_once(&fakes.store, &fakes.drawn, "k", &Counter { count: 1 }).await?;
+            fakes.store.false_losses.set(1);
+            let after = update(&fakes.store, &fakes.drawn, "k", raise).await?;
+            assert_eq!(after, Counter { count: 2 });
+            assert_eq!(load(&fakes.store, "k").await?, Some(Counter { count: 2 }));
+            Ok::<(), RecordError>(())
+        })
+        .expect("the store works");
+    }
+
+    #[test]
+    fn a_change_is_made_again_on_what_another_writer_left() {
+        let fakes = Fakes::default();
+        let other = encode(&Tokened {
+            write_token: "other".into(),
+            value: Counter { count: 10 },
+        });
+        fakes
+            .store
+            .interferences
+            .borrow_mut()
+            .push(("k".into(), other));
+        block_on(async {
+            write_once(&fakes.store, &fakes.drawn, "k", &Counter { count: 1 }).await?;
+            let after = update(&fakes.store, &fakes.drawn, "k", raise).await?;
+            assert_eq!(after, Counter { count: 11 });
+            Ok::<(), RecordError>(())
+        })
+        .expect("the store works");
+    }
+
+    #[test]
+    fn gives_up_after_eight_lost_races() {
+        let fakes = Fakes::default();
+        for count in 0..20 {
+            let other = encode(&Tokened {
+                write_token: "o".into(),
+                value: Counter { count },
+            });
+            fakes
+                .store
+                .interferences
+                .borrow_mut()
+                .push(("k".into(), other));
+        }
+        let outcome = block_on(async {
+            write_once(&fakes.store, &fakes.drawn, "k", &Counter::default()).await?;
+            update(&fakes.store, &fakes.drawn, "k", raise).await
+        });
+        assert_eq!(outcome, Err(RecordError::Contended { key: "k".into() }));
+    }
+
+    #[test]
+    fn an_absent_record_begins_as_its_default() {
+        let fakes = Fakes::default();
+        let made = block_on(update_or_create(&fakes.store, &fakes.drawn, "k", raise));
+        assert_eq!(made, Ok(Counter { count: 1 }));
+        let made = block_on(update::<Counter>(&fakes.store, &fakes.drawn, "gone", raise));
+        assert_eq!(made, Err(RecordError::Absent { key: "gone".into() }));
+    }
+}

@@ -1,0 +1,55 @@
+//! Revisions: every version of a session's app, which never vanish.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::ExecutionError;
+use crate::{Framework, SessionId, Timestamp};
+
+/// What became of a revision's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RevisionStatus {
+    /// It ran as an app.
+    Ok,
+    /// It never answered.
+    Broken,
+}
+
+/// A revision, as the head and lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionSummary {
+    /// Its number, from 1.
+    pub revision: u32,
+    /// The revision it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
+    /// What became of its code.
+    pub status: RevisionStatus,
+    /// What its code is built with.
+    pub framework: Framework,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A whole revision: written once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// What lists show.
+    #[serde(flatten)]
+    pub summary: RevisionSummary,
+    /// The program.
+    pub code: String,
+    /// What was asked for; empty for code that came by hand.
+    #[serde(default)]
+    pub prompt: String,
+    /// Why it is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ExecutionError>,
+}
+
+impl Revision {
+    /// The key of a revision's record.
+    pub fn key(session: SessionId, revision: u32) -> String {
+        format!("v1/session/{session}/revision/{revision}")
+    }
+}
