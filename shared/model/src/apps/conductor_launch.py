@@ -181,7 +181,8 @@ class Worker:
             "browser_gatherUsageStats": False,
             # The welcome message asks the internet for this machine's address.
             "logger_hideWelcomeMessage": True,
-            "global_developmentMode": False,
+            "logger_enableRich": False,
+            "logger_level": "warning",
         }
         bootstrap.load_config_options(flag_options=flags)
         self.tell("bound")
@@ -222,10 +223,16 @@ class Worker:
         timer.daemon = True
         timer.start()
 
+        import logging
+
         from streamlit import config
         from streamlit.testing.v1 import AppTest
 
         config.set_option("client.showErrorDetails", "full")
+        config.set_option("logger.enableRich", False)
+        # It warns that the program does not run in a browser session, which is the point here.
+        context = "streamlit.runtime.scriptrunner_utils.script_run_context"
+        logging.getLogger(context).setLevel(logging.ERROR)
         test = AppTest.from_file(self.app_path).run(timeout=STREAMLIT_CHECK_SECONDS + 5)
         timer.cancel()
         for element in test.exception:
