@@ -1,0 +1,234 @@
+//! The messages between the service and a sandbox's init process.
+//!
+//! They travel over two unix socket pairs per sandbox: `control` (processes, connections) and
+//! `files`, so that a slow walk through a directory never delays a signal. Every message is one
+//! [`wire`](crate::wire) frame; open descriptors travel beside it. The init runs with the rights of
+//! the sandboxed user, so the service believes nothing it says about anything outside.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The user, and the group, that everything inside a sandbox runs as.
+pub const USER_ID: u32 = 1000;
+
+/// Whether a sandbox has namespaces of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Isolation {
+    /// Own user, pid, mount, network, ipc and uts namespaces, and an own root file system.
+    Namespaces,
+    /// Plain child processes of the service. Only for trusted code.
+    None,
+}
+
+/// What the service tells a fresh init.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// How far to go.
+    pub isolation: Isolation,
+    /// The host name inside.
+    pub hostname: String,
+    /// Host directory that becomes `/home/user`.
+    pub home: PathBuf,
+    /// Host directory that becomes `/tmp`.
+    pub tmp: PathBuf,
+    /// Host directory that becomes `/run/conductor`.
+    pub run: PathBuf,
+    /// Host paths that appear inside at the same place, read-only. Absent ones are an error.
+    pub read_only: Vec<PathBuf>,
+}
+
+/// The steps of the start, in their order; the init speaks first.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Handshake {
+    /// Service → init: begin.
+    Setup(Setup),
+    /// Init → service: in new namespaces, write the identity maps.
+    Unshared,
+    /// Service → init: the maps are written.
+    Mapped,
+    /// Init → service: the process that becomes PID 1, as the service's pid namespace numbers it.
+    Born {
+        /// Its pid outside.
+        pid: i32,
+    },
+    /// Service → init: PID 1 may go on.
+    Go,
+    /// Init → service: the sandbox is built; requests are served from here on.
+    Ready,
+    /// Init → service: a step failed; the init ends.
+    Failed {
+        /// What was being done, and the system's answer.
+        message: String,
+    },
+}
+
+/// A request of the service, answered by exactly one [`Reply`] with the same id.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Start a program. The reply carries the service's ends of its pipes, or the terminal.
+    Spawn(SpawnRequest),
+    /// Send a signal to one process, or to its process group.
+    Signal {
+        /// As numbered inside.
+        pid: u32,
+        /// Signal number.
+        signal: i32,
+        /// Whether the whole group gets it.
+        group: bool,
+    },
+    /// Begin a TCP connection to a loopback port; the reply carries the socket, still connecting.
+    Connect {
+        /// Port inside.
+        port: u16,
+        /// `::1` instead of `127.0.0.1`.
+        ipv6: bool,
+    },
+    /// Open a file; the reply carries it.
+    Open {
+        /// Absolute path inside.
+        path: PathBuf,
+        /// Create or truncate it for writing, with its parents; else read it.
+        write: bool,
+    },
+    /// Describe one path.
+    Stat {
+        /// Absolute path inside.
+        path: PathBuf,
+    },
+    /// List a directory.
+    List {
+        /// Absolute path inside.
+        path: PathBuf,
+        /// 1 lists the directory itself, 2 its directories too, …
+        depth: u32,
+    },
+    /// Make a directory with its parents.
+    MakeDir {
+        /// Absolute path inside.
+        path: PathBuf,
+    },
+    /// Move a file or directory; the parents of the destination are made.
+    Rename {
+        /// Absolute path inside.
+        from: PathBuf,
+        /// Absolute path inside.
+        to: PathBuf,
+    },
+    /// Remove a file, or a directory with all in it. An absent path is fine.
+    Remove {
+        /// Absolute path inside.
+        path: PathBuf,
+    },
+}
+
+/// A program to start.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SpawnRequest {
+    /// Program and arguments; the program is looked up on the `PATH` of `env`.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// Working directory inside.
+    pub cwd: PathBuf,
+    /// Whether stdin is a pipe (else `/dev/null`).
+    pub stdin: bool,
+    /// Whether stdout is a pipe (else `/dev/null`).
+    pub stdout: bool,
+    /// Whether stderr is a pipe (else `/dev/null`).
+    pub stderr: bool,
+    /// A terminal in place of all three pipes: columns and rows.
+    pub pty: Option<(u16, u16)>,
+}
+
+/// Everything the init sends once it is ready.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromInit {
+    /// Answers the request of this id.
+    Reply {
+        /// The request's id.
+        id: u64,
+        /// Its outcome.
+        reply: Reply,
+    },
+    /// A process that a `Spawn` started has ended.
+    Exited {
+        /// As numbered inside.
+        pid: u32,
+        /// How.
+        exit: Exit,
+    },
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    /// By itself, with this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It went down with its sandbox.
+    Lost,
+}
+
+/// The outcome of a [`Request`].
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// Done; what was asked for travels beside the message.
+    Done,
+    /// Started, with this pid as numbered inside.
+    Spawned {
+        /// The pid.
+        pid: u32,
+    },
+    /// One description.
+    Entry(Entry),
+    /// The directory's content, names relative to it.
+    Entries(Vec<Entry>),
+    /// Not done.
+    Failed(Failure),
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// The system's error number, or 0.
+    pub errno: i32,
+    /// What happened, with the value.
+    pub message: String,
+}
+
+/// A file, directory or link, as seen inside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Path relative to the listed directory; empty for a single description.
+    pub name: String,
+    /// What it is, or what its link leads to.
+    pub kind: EntryKind,
+    /// Bytes, of a link the link's own.
+    pub size: u64,
+    /// The permission bits, of a link those of its target.
+    pub mode: u32,
+    /// `st_mode` of the path itself, type bits included.
+    pub raw_mode: u32,
+    /// Owned by the sandbox's user.
+    pub own: bool,
+    /// Last change of the content, in nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// Where a link leads.
+    pub symlink_target: Option<String>,
+}
+
+/// The kinds of entry the file protocol distinguishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// Regular file.
+    File,
+    /// Directory.
+    Directory,
+    /// A link that leads nowhere.
+    BrokenLink,
+    /// Socket, pipe or device.
+    Other,
+}

@@ -1,0 +1,209 @@
+//! One sandbox: what it is made of, and what can be asked of it.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::net::TcpStream;
+use tokio::sync::{OnceCell, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::envd::process::ProcessTable;
+use crate::interpreter::Interpreter;
+use crate::link::{Link, LinkError};
+use crate::place::Place;
+use crate::process::{Process, Spawn, SpawnError};
+use crate::protocol::{Isolation, Request, SpawnRequest};
+
+/// The home directory inside.
+pub const HOME: &str = "/home/user";
+/// The directory shared with the service, inside.
+pub const RUN: &str = "/run/conductor";
+
+/// What a caller decides about a sandbox.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// The template it was asked for by; every template is the same here.
+    pub template: String,
+    /// The caller's labels.
+    pub metadata: BTreeMap<String, String>,
+    /// Environment of everything that runs in it.
+    pub env_vars: BTreeMap<String, String>,
+    /// Needed for calls to its envd and interpreter, when set.
+    pub access_token: Option<String>,
+}
+
+/// A running sandbox. It ends when it is killed, when its time is over, or when its init dies.
+pub struct Sandbox {
+    /// Lower-case letters and digits.
+    pub id: String,
+    /// What the caller decided.
+    pub profile: Profile,
+    /// When it was made.
+    pub started_at: DateTime<Utc>,
+    pub(crate) deadline: watch::Sender<DateTime<Utc>>,
+    pub(crate) place: Place,
+    pub(crate) control: Arc<Link>,
+    pub(crate) files: Link,
+    pub(crate) closed: CancellationToken,
+    pub(crate) processes: ProcessTable,
+    pub(crate) isolation: Isolation,
+    pub(crate) python: PathBuf,
+    pub(crate) interpreter: OnceCell<Interpreter>,
+}
+
+/// Why a port inside could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody listens there.
+    #[error("the sandbox is running but port {0} is not open")]
+    Closed(u16),
+    /// The sandbox ended, or does not answer.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The system refused.
+    #[error("cannot connect to port {port}: {source}")]
+    Io {
+        /// Port inside.
+        port: u16,
+        /// The system's text.
+        source: std::io::Error,
+    },
+}
+
+impl Sandbox {
+    /// Starts a program in the sandbox's environment.
+    pub async fn spawn(&self, spawn: Spawn) -> Result<Process, SpawnError> {
+        let mut env = self.environment();
+        env.extend(spawn.env);
+        let request = SpawnRequest {
+            argv: spawn.argv,
+            env,
+            cwd: spawn.cwd.map_or_else(|| self.home(), |cwd| self.inside(&cwd)),
+            stdin: spawn.stdin,
+            stdout: spawn.stdout,
+            stderr: spawn.stderr,
+            pty: spawn.pty,
+        };
+        Process::start(&self.control, request, spawn.kill_on_drop).await
+    }
+
+    /// Connects to a port on the sandbox's loopback.
+    pub async fn connect(&self, port: u16) -> Result<TcpStream, ConnectError> {
+        match self.connect_family(port, false).await {
+            // Some servers bind to ::1 only.
+            Err(ConnectError::Closed(_)) => self.connect_family(port, true).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn connect_family(&self, port: u16, ipv6: bool) -> Result<TcpStream, ConnectError> {
+        let answer = match self.control.request(&Request::Connect { port, ipv6 }).await {
+            Err(LinkError::Refused(_)) => return Err(ConnectError::Closed(port)),
+            other => other?,
+        };
+        let io = |source| ConnectError::Io { port, source };
+        let socket = answer.descriptors.into_iter().next().ok_or(LinkError::Mismatch)?;
+        let socket = std::net::TcpStream::from(socket);
+        socket.set_nonblocking(true).map_err(io)?;
+        let socket = TcpStream::from_std(socket).map_err(io)?;
+        socket.writable().await.map_err(io)?;
+        match socket.take_error().map_err(io)? {
+            None => {
+                socket.set_nodelay(true).map_err(io)?;
+                Ok(socket)
+            }
+            Some(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Err(ConnectError::Closed(port)),
+            Some(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => Err(ConnectError::Closed(port)),
+            Some(error) => Err(io(error)),
+        }
+    }
+
+    /// The directory shared with the service, as the service sees it. Short enough for a socket's path.
+    pub fn run_dir_outside(&self) -> &Path {
+        self.place.run()
+    }
+
+    /// The same directory as everything inside sees it.
+    pub fn run_dir_inside(&self) -> &Path {
+        match self.isolation {
+            Isolation::Namespaces => Path::new(RUN),
+            Isolation::None => self.place.run(),
+        }
+    }
+
+    /// The Python of the environment, at the same path inside and outside.
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// The home directory as everything inside sees it.
+    pub fn home(&self) -> PathBuf {
+        self.inside(Path::new(HOME))
+    }
+
+    /// Cancelled when the sandbox ends.
+    pub fn closed(&self) -> &CancellationToken {
+        &self.closed
+    }
+
+    /// The slot of the code interpreter: made by its first use, dropped with the sandbox.
+    ///
+    /// Whatever lives in it must not hold the sandbox itself, or neither would ever be dropped.
+    pub fn interpreter(&self) -> &OnceCell<Interpreter> {
+        &self.interpreter
+    }
+
+    /// When its time is over.
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        *self.deadline.borrow()
+    }
+
+    /// The environment every process starts with.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let bin = self.python.parent().unwrap_or(Path::new("/usr/bin"));
+        let venv = bin.parent().unwrap_or(Path::new("/usr"));
+        let mut env = BTreeMap::from([
+            ("PATH".to_owned(), format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display())),
+            ("VIRTUAL_ENV".to_owned(), venv.display().to_string()),
+            ("HOME".to_owned(), self.home().display().to_string()),
+            ("USER".to_owned(), "user".to_owned()),
+            ("LOGNAME".to_owned(), "user".to_owned()),
+            ("SHELL".to_owned(), "/bin/bash".to_owned()),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            ("E2B_SANDBOX".to_owned(), "true".to_owned()),
+            ("E2B_SANDBOX_ID".to_owned(), self.id.clone()),
+        ]);
+        env.extend(self.profile.env_vars.clone());
+        env
+    }
+
+    /// The absolute path inside that a caller's path means: `~` and relative ones start at home.
+    pub(crate) fn inside(&self, path: &Path) -> PathBuf {
+        let absolute = normalize(&Path::new(HOME).join(path.strip_prefix("~").unwrap_or(path)));
+        match self.isolation {
+            Isolation::Namespaces => absolute,
+            // Without a root of its own, only the home directory has another place.
+            Isolation::None => match absolute.strip_prefix(HOME) {
+                Ok(rest) => self.place.home().join(rest),
+                Err(_) => absolute,
+            },
+        }
+    }
+}
+
+/// Resolves `.` and `..` by name. Links are followed inside, by the init, never here.
+pub(crate) fn normalize(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::from("/");
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => normal.push(name),
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    normal
+}
