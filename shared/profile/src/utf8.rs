@@ -1,0 +1,68 @@
+//! Checks that a stream of bytes is text, over chunks that may end inside a character.
+
+use crate::ProfileError;
+
+/// A check that goes on from chunk to chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Utf8Check {
+    checked: u64,
+    /// The bytes of a character that the last chunk began; at most three.
+    open: Vec<u8>,
+}
+
+impl Utf8Check {
+    /// Checks one more chunk.
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), ProfileError> {
+        let mut rest = chunk;
+        while !self.open.is_empty() {
+            let Some((first, tail)) = rest.split_first() else {
+                return Ok(());
+            };
+            self.open.push(*first);
+            rest = tail;
+            match std::str::from_utf8(&self.open) {
+                Ok(_) => {
+                    self.checked += self.open.len() as u64;
+                    self.open.clear();
+                }
+                Err(error) if error.error_len().is_some() => return self.not_utf8(self.open[0], 0),
+                Err(_) => {}
+            }
+        }
+        if let Some(position) = rest.iter().position(|byte| *byte == 0) {
+            // A wrong byte before it is the better explanation, and the same for every chunking.
+            if std::str::from_utf8(&rest[..position]).is_ok() {
+                return Err(ProfileError::NotText {
+                    offset: self.checked + position as u64,
+                });
+            }
+        }
+        match std::str::from_utf8(rest) {
+            Ok(_) => self.checked += rest.len() as u64,
+            Err(error) => {
+                let valid = error.valid_up_to();
+                if error.error_len().is_some() {
+                    return self.not_utf8(rest[valid], valid);
+                }
+                self.checked += valid as u64;
+                self.open.extend_from_slice(&rest[valid..]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether the stream ended between two characters.
+    pub(crate) fn finish(&self) -> Result<(), ProfileError> {
+        match self.open.first() {
+            Some(first) => self.not_utf8(*first, 0),
+            None => Ok(()),
+        }
+    }
+
+    fn not_utf8(&self, byte: u8, position: usize) -> Result<(), ProfileError> {
+        Err(ProfileError::NotUtf8 {
+            offset: self.checked + position as u64,
+            byte,
+        })
+    }
+}

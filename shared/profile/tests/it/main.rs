@@ -1,0 +1,4 @@
+//! The profiler from the outside: whole files in, profiles out.
+
+mod chunks;
+mod files;
