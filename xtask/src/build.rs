@@ -1,0 +1,145 @@
+//! `cargo xtask build`: everything that `up` runs.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::steps::{Step, Steps};
+use crate::workspace::Workspace;
+use crate::{cargo, frontend, process, python, toolchain};
+
+/// Where cargo puts components; `spin.toml` names the folder of the profile `component`.
+pub const WASM_TARGET: &str = "wasm32-wasip2";
+/// The profile of components in daily work.
+pub const PROFILE: &str = "component";
+const RELEASE_PROFILE: &str = "component-release";
+
+/// How to build.
+#[derive(Args, Clone, Copy, Default)]
+pub struct Options {
+    /// Optimise the components across crates: smaller, and slower to build
+    #[arg(long)]
+    pub release: bool,
+}
+
+pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()> {
+    steps.run("compile targets", |step| {
+        toolchain::ensure_targets(workspace, step)
+    })?;
+    // The Python packages come over the network while the compiler has the processor.
+    thread::scope(|scope| {
+        let python = scope.spawn(|| {
+            steps.run("Python environment", |step| {
+                python::SANDBOX.ensure(workspace, step)
+            })
+        });
+        let compiled = compile(workspace, steps, options);
+        let installed = python
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // Where a signal ended both, either error says so.
+        compiled.and(installed)
+    })?;
+    steps.run("frontend", |_| frontend::build(workspace))
+}
+
+fn compile(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()> {
+    steps.run("host and sandbox", |step| native(workspace, step))?;
+    steps.run("components", |step| components(workspace, step, options))
+}
+
+/// Builds the default members, all at once.
+///
+/// `-p host -p sandbox` would be fewer crates, but with other features switched on (`serde_json`,
+/// `indexmap`, `id-arena`, `syn` differ), so that wasmtime and all of cranelift would be compiled a
+/// second time for the tests. One selection everywhere means that every crate is compiled once.
+fn native(workspace: &Workspace, step: &Step) -> Result<String> {
+    cargo::run(
+        step,
+        "the native build",
+        &mut cargo::command(workspace, &["build"]),
+    )?;
+    Ok("built".to_owned())
+}
+
+/// Builds every folder below `functions/` for WASI.
+pub fn components(workspace: &Workspace, step: &Step, options: &Options) -> Result<String> {
+    let functions = workspace.functions()?;
+    let profile = if options.release {
+        RELEASE_PROFILE
+    } else {
+        PROFILE
+    };
+    let mut command = cargo::command(
+        workspace,
+        &["build", "--target", WASM_TARGET, "--profile", profile],
+    );
+    for function in &functions {
+        command.args(["-p", function]);
+    }
+    cargo::run(step, "the build of the components", &mut command)?;
+    if options.release {
+        let target = workspace.target().join(WASM_TARGET);
+        for function in &functions {
+            put_in_place(
+                &target.join(profile),
+                &target.join(PROFILE),
+                &format!("{function}.wasm"),
+            )?;
+        }
+    }
+    Ok(format!("{} components", functions.len()))
+}
+
+/// The file of a built component.
+pub fn component_file(workspace: &Workspace, function: &str) -> std::path::PathBuf {
+    workspace
+        .target()
+        .join(WASM_TARGET)
+        .join(PROFILE)
+        .join(format!("{function}.wasm"))
+}
+
+/// Copies a component to where `spin.toml` has it. The old file goes first: it is a hard link to cargo's
+/// own copy, which writing in place would change, too.
+fn put_in_place(from: &Path, to: &Path, name: &str) -> Result<()> {
+    process::interrupted()?;
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    let (from, to) = (from.join(name), to.join(name));
+    if to.exists() {
+        fs::remove_file(&to).with_context(|| format!("cannot replace {}", to.display()))?;
+    }
+    fs::copy(&from, &to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn putting_a_component_in_place_leaves_cargos_own_copy_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (release, plain) = (folder.path().join("release"), folder.path().join("plain"));
+        fs::create_dir_all(&release).expect("made");
+        fs::create_dir_all(plain.join("deps")).expect("made");
+        fs::write(release.join("f.wasm"), "small").expect("written");
+        fs::write(plain.join("deps/f.wasm"), "large").expect("written");
+        fs::hard_link(plain.join("deps/f.wasm"), plain.join("f.wasm")).expect("linked");
+
+        put_in_place(&release, &plain, "f.wasm").expect("it can be copied");
+
+        assert_eq!(
+            fs::read_to_string(plain.join("f.wasm")).expect("there"),
+            "small"
+        );
+        assert_eq!(
+            fs::read_to_string(plain.join("deps/f.wasm")).expect("there"),
+            "large"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask test`: the whole test suite, with all that it needs.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::steps::Steps;
+use crate::workspace::Workspace;
+use crate::{browser, build, cargo, process, python};
+
+/// What to test.
+#[derive(Args, Default)]
+pub struct Options {
+    /// Run only tests whose names contain one of these
+    filters: Vec<String>,
+}
+
+pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()> {
+    build::run(workspace, steps, &build::Options::default())?;
+    steps.run("browser", browser::ensure)?;
+    steps.run("npm", |_| match process::find("npm") {
+        Some(_) => Ok("is there".to_owned()),
+        None => bail!("the tests fetch a data set from the npm registry: install Node.js with npm"),
+    })?;
+    steps.run("test clients", |step| python::TESTS.ensure(workspace, step))?;
+    let nextest = process::find("cargo-nextest").is_some();
+    steps.run("compile tests", |step| {
+        let arguments: &[&str] = if nextest {
+            &["nextest", "run", "--no-run"]
+        } else {
+            &["test", "--no-run"]
+        };
+        cargo::run(
+            step,
+            "the build of the tests",
+            &mut cargo::command(workspace, arguments),
+        )?;
+        Ok("built".to_owned())
+    })?;
+
+    // Last, so that its summary is the last line of the output.
+    let started = Instant::now();
+    if options.filters.is_empty() {
+        let mut doc = cargo::command(workspace, &["test", "--doc", "--quiet"]);
+        let doc_tests = process::run_openly("cargo test --doc", &mut doc);
+        steps.record("doc tests", started.elapsed());
+        doc_tests?;
+    }
+    eprintln!("{}", steps.table());
+    let mut command = if nextest {
+        cargo::command(workspace, &["nextest", "run", "--no-fail-fast"])
+    } else {
+        eprintln!(
+            "cargo-nextest is not installed (cargo install --locked cargo-nextest): using cargo test"
+        );
+        cargo::command(workspace, &["test", "--tests", "--no-fail-fast", "--"])
+    };
+    process::run_openly("the test run", command.args(&options.filters))
+}
