@@ -67,7 +67,7 @@ pub fn run(step: &Step, what: &str, command: &mut Command) -> Result<()> {
             step.progress(done, total, what);
             false
         }
-        None => true,
+        None => !is_routine(line),
     })?;
     Ok(())
 }
@@ -78,6 +78,23 @@ fn progress(line: &str) -> Option<(u64, u64, &str)> {
     let (counts, what) = after.split_once(':').unwrap_or((after, ""));
     let (done, total) = counts.trim().split_once('/')?;
     Some((done.parse().ok()?, total.parse().ok()?, what.trim()))
+}
+
+/// Lines that say only that a crate's turn has come: noise above the error that one wants to see.
+fn is_routine(line: &str) -> bool {
+    [
+        "Compiling ",
+        "Checking ",
+        "Downloading ",
+        "Downloaded ",
+        "Blocking ",
+    ]
+    .iter()
+    .any(|word| {
+        // Coloured, the word is followed by an escape sequence instead of a space.
+        let line = line.trim_start_matches(|character: char| !character.is_ascii_uppercase());
+        line.starts_with(word) || line.starts_with(&format!("{}\u{1b}", word.trim_end()))
+    })
 }
 
 /// `cargo run` puts its own folders in front; a service shall not find its libraries there.
@@ -119,6 +136,16 @@ mod tests {
         assert_eq!(progress("   Compiling serde v1.0.0"), None);
         assert_eq!(progress("error[E0308]: mismatched types"), None);
         assert_eq!(progress("note: see [the book] 1/2 way"), None);
+    }
+
+    #[test]
+    fn routine_lines_are_told_from_errors() {
+        assert!(is_routine("   Compiling serde v1.0.0"));
+        assert!(is_routine(
+            "\u{1b}[1m\u{1b}[92m   Compiling\u{1b}[0m serde v1.0.0"
+        ));
+        assert!(!is_routine("error: could not compile `serde`"));
+        assert!(!is_routine("   |     Compiler::new()"));
     }
 
     #[test]

@@ -1,10 +1,102 @@
-//! `cargo xtask tidy`: being written.
+//! `cargo xtask tidy`: the habits of this repository, held by a machine.
+//!
+//! A rule is an ordinary function from facts to findings; each has tests that show what it finds.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::steps::Steps;
+use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
+use crate::{build, process, toolchain};
 
-pub fn run(_workspace: &Workspace, _steps: &Steps) -> Result<()> {
-    Ok(())
+mod arrows;
+mod components;
+mod files;
+mod graph;
+mod licences;
+mod links;
+mod lints;
+mod manifest;
+
+/// What a rule found, each naming the place and the way out; empty is good.
+type Findings = Vec<String>;
+
+pub fn run(workspace: &Workspace, steps: &Steps) -> Result<()> {
+    let mut findings = Findings::new();
+    steps.run("rules", |_| {
+        findings.extend(rules(workspace)?);
+        Ok(found(&findings))
+    })?;
+    steps.run("format", |step| {
+        let unformatted = lints::format(workspace, step)?;
+        let note = found(&unformatted);
+        findings.extend(unformatted);
+        Ok(note)
+    })?;
+
+    steps.run("compile targets", |step| {
+        toolchain::ensure_targets(workspace, step)
+    })?;
+    steps.run("components", |step| {
+        build::components(workspace, step, &build::Options::default())
+    })?;
+    let mut sizes = Vec::new();
+    steps.run("component interfaces", |_| {
+        let outcome = components::check(workspace)?;
+        findings.extend(outcome.findings);
+        sizes = outcome.sizes;
+        Ok(format!("{} components", sizes.len()))
+    })?;
+    for (name, bytes) in &sizes {
+        steps.say(&format!("    {name:<20} {:>4} KB", bytes / 1000));
+    }
+
+    findings.extend(lint(steps, "lints, components", |step| {
+        lints::components(workspace, step)
+    })?);
+    findings.extend(lint(steps, "lints, native", |step| {
+        lints::native(workspace, step)
+    })?);
+    if findings.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{} findings of cargo xtask tidy:\n  {}",
+        findings.len(),
+        findings.join("\n  ")
+    )
+}
+
+/// Runs a linter; what it finds is shown at once and counts as one finding, so that the others run, too.
+fn lint(
+    steps: &Steps,
+    title: &str,
+    work: impl FnOnce(&Step) -> Result<String>,
+) -> Result<Option<String>> {
+    match steps.run(title, work) {
+        Ok(()) => Ok(None),
+        Err(error) if error.is::<process::Interrupted>() => Err(error),
+        Err(error) => Ok(Some(format!("{title}: {error}"))),
+    }
+}
+
+/// The rules that need no compiler.
+fn rules(workspace: &Workspace) -> Result<Findings> {
+    let graph = graph::read(workspace)?;
+    let mut findings = arrows::check(&graph.members);
+    findings.extend(licences::check(
+        &licences::Policy::read(workspace)?,
+        &graph.packages,
+    )?);
+    findings.extend(manifest::check(workspace)?);
+    let tracked = files::tracked(workspace)?;
+    findings.extend(files::check(workspace, &tracked)?);
+    findings.extend(links::check(workspace, &tracked)?);
+    Ok(findings)
+}
+
+fn found(findings: &Findings) -> String {
+    match findings.len() {
+        0 => "nothing found".to_owned(),
+        count => format!("{count} findings, listed at the end"),
+    }
 }
