@@ -82,16 +82,20 @@ fn lint(
 /// The rules that need no compiler.
 fn rules(workspace: &Workspace) -> Result<Findings> {
     let graph = graph::read(workspace)?;
-    let mut findings = arrows::check(&graph.members);
-    findings.extend(licences::check(
-        &licences::Policy::read(workspace)?,
-        &graph.packages,
-    )?);
-    findings.extend(manifest::check(workspace)?);
+    let policy = licences::Policy::read(workspace)?;
     let tracked = files::tracked(workspace)?;
-    findings.extend(files::check(workspace, &tracked)?);
-    findings.extend(links::check(workspace, &tracked)?);
-    Ok(findings)
+    let outcomes = [
+        ("arrows", Ok(arrows::check(&graph.members))),
+        ("licences", Ok(licences::check(&policy, &graph.packages))),
+        ("spin.toml", manifest::check(workspace)),
+        ("files", files::check(workspace, &tracked)),
+        ("links", links::check(workspace, &tracked)),
+    ];
+    // A rule that cannot be checked is a finding, too, and no reason to leave out the others.
+    let findings = outcomes.into_iter().flat_map(|(rule, outcome)| {
+        outcome.unwrap_or_else(|error| vec![format!("{rule}: {error:#}")])
+    });
+    Ok(findings.collect())
 }
 
 fn found(findings: &Findings) -> String {

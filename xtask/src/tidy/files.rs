@@ -95,7 +95,12 @@ fn secret(line: &str) -> Option<&'static str> {
     if follows("e2b_", 40, |character| character.is_ascii_hexdigit()) {
         return Some("an E2B key");
     }
-    (line.contains("-----BEGIN") && line.contains("PRIVATE KEY-----")).then_some("a private key")
+    let (_, heading) = line.split_once("-----BEGIN ")?;
+    let (algorithm, _) = heading.split_once("PRIVATE KEY-----")?;
+    let is_heading = algorithm
+        .chars()
+        .all(|character| character.is_ascii_uppercase() || character == ' ');
+    is_heading.then_some("a private key")
 }
 
 #[cfg(test)]
