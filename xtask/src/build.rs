@@ -19,6 +19,7 @@ const RELEASE_PROFILE: &str = "component-release";
 
 /// How to build.
 #[derive(Args, Clone, Copy, Default)]
+#[group(id = "build")]
 pub struct Options {
     /// Optimise the components across crates: smaller, and slower to build
     #[arg(long)]

@@ -74,3 +74,13 @@ fn run(task: Task) -> Result<()> {
         Task::Ci => ci::run(&workspace, &steps),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}
