@@ -26,7 +26,7 @@ const SET_BY_CARGO_RUN: [&str; 6] = [
 pub fn command(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut command = tool(
         workspace,
-        &env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")),
+        env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")),
     );
     command.args(arguments);
     command
@@ -82,19 +82,24 @@ fn progress(line: &str) -> Option<(u64, u64, &str)> {
 
 /// Lines that say only that a crate's turn has come: noise above the error that one wants to see.
 fn is_routine(line: &str) -> bool {
-    [
-        "Compiling ",
-        "Checking ",
-        "Downloading ",
-        "Downloaded ",
-        "Blocking ",
-    ]
-    .iter()
-    .any(|word| {
-        // Coloured, the word is followed by an escape sequence instead of a space.
-        let line = line.trim_start_matches(|character: char| !character.is_ascii_uppercase());
-        line.starts_with(word) || line.starts_with(&format!("{}\u{1b}", word.trim_end()))
-    })
+    let plain = without_colours(line);
+    let word = plain.split_whitespace().next().unwrap_or_default();
+    plain.starts_with("  ")
+        && matches!(
+            word,
+            "Compiling" | "Checking" | "Downloading" | "Downloaded" | "Blocking" | "Finished"
+        )
+}
+
+/// The text without escape sequences (`ESC [ … letter`).
+fn without_colours(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|character: char| character.is_ascii_alphabetic());
+        plain.push_str(end.map_or("", |end| &part[end + 1..]));
+    }
+    plain
 }
 
 /// `cargo run` puts its own folders in front; a service shall not find its libraries there.
