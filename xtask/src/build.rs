@@ -27,6 +27,17 @@ pub struct Options {
 }
 
 pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()> {
+    run_with(workspace, steps, options, "host and sandbox", native)
+}
+
+/// The build, with a native part of the caller's choice.
+pub fn run_with(
+    workspace: &Workspace,
+    steps: &Steps,
+    options: &Options,
+    native_title: &str,
+    native: fn(&Workspace, &Step) -> Result<String>,
+) -> Result<()> {
     steps.run("compile targets", |step| {
         toolchain::ensure_targets(workspace, step)
     })?;
@@ -37,7 +48,9 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
                 python::SANDBOX.ensure(workspace, step)
             })
         });
-        let compiled = compile(workspace, steps, options);
+        let compiled = steps
+            .run(native_title, |step| native(workspace, step))
+            .and_then(|()| steps.run("components", |step| components(workspace, step, options)));
         let installed = python
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -45,11 +58,6 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
         compiled.and(installed)
     })?;
     steps.run("frontend", |_| frontend::build(workspace))
-}
-
-fn compile(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()> {
-    steps.run("host and sandbox", |step| native(workspace, step))?;
-    steps.run("components", |step| components(workspace, step, options))
 }
 
 /// Builds the default members, all at once.

@@ -84,7 +84,7 @@ fn progress(line: &str) -> Option<(u64, u64, &str)> {
 fn is_routine(line: &str) -> bool {
     let plain = without_colours(line);
     let word = plain.split_whitespace().next().unwrap_or_default();
-    plain.starts_with("  ")
+    plain.starts_with(' ')
         && matches!(
             word,
             "Compiling" | "Checking" | "Downloading" | "Downloaded" | "Blocking" | "Finished"

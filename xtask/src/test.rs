@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::steps::Steps;
+use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
 use crate::{browser, build, cargo, process, python};
 
@@ -17,27 +17,20 @@ pub struct Options {
 }
 
 pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()> {
-    build::run(workspace, steps, &build::Options::default())?;
+    build::run_with(
+        workspace,
+        steps,
+        &build::Options::default(),
+        "host, sandbox, tests",
+        compile,
+    )?;
     steps.run("browser", browser::ensure)?;
     steps.run("npm", |_| match process::find("npm") {
         Some(_) => Ok("is there".to_owned()),
         None => bail!("the tests fetch a data set from the npm registry: install Node.js with npm"),
     })?;
     steps.run("test clients", |step| python::TESTS.ensure(workspace, step))?;
-    let nextest = process::find("cargo-nextest").is_some();
-    steps.run("compile tests", |step| {
-        let arguments: &[&str] = if nextest {
-            &["nextest", "run", "--no-run"]
-        } else {
-            &["test", "--no-run"]
-        };
-        cargo::run(
-            step,
-            "the build of the tests",
-            &mut cargo::command(workspace, arguments),
-        )?;
-        Ok("built".to_owned())
-    })?;
+    let nextest = has_nextest();
 
     // Last, so that its summary is the last line of the output.
     let started = Instant::now();
@@ -57,4 +50,26 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
         cargo::command(workspace, &["test", "--tests", "--no-fail-fast", "--"])
     };
     process::run_openly("the test run", command.args(&options.filters))
+}
+
+/// Compiles the tests and, with them, the host and the sandbox service that they start.
+///
+/// A `cargo build` before would be lost time: dependencies of tests switch on features (of `regex-syntax`
+/// and `num-traits`, for two), so that what depends on those would be compiled twice.
+fn compile(workspace: &Workspace, step: &Step) -> Result<String> {
+    let arguments: &[&str] = if has_nextest() {
+        &["nextest", "run", "--no-run"]
+    } else {
+        &["test", "--no-run"]
+    };
+    cargo::run(
+        step,
+        "the build of the tests",
+        &mut cargo::command(workspace, arguments),
+    )?;
+    Ok("built".to_owned())
+}
+
+fn has_nextest() -> bool {
+    process::find("cargo-nextest").is_some()
 }
