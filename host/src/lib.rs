@@ -10,7 +10,8 @@
 //! WebSocket, no cluster.
 //!
 //! Begin with [`App::load`] (everything that can be wrong is said there, before a port is open)
-//! and [`serve`]; one request's way is in `request.rs`.
+//! and [`serve`]; one request's way is in `request.rs`,
+//! and its component's life in `instance.rs`.
 
 mod app;
 mod bindings;
@@ -20,6 +21,7 @@ mod engine;
 mod files;
 mod guest;
 mod headers;
+mod instance;
 mod key_value;
 mod limits;
 pub mod manifest;

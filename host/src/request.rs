@@ -1,37 +1,23 @@
 //! One request's way: route, headers, a slot, a fresh instance, the answer.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
-use wasmtime::Store;
 use wasmtime_wasi_http::WasiBody;
-use wasmtime_wasi_http::WasiHttpView as _;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 
-use crate::App;
-use crate::body::{self, GuestBody, LogLine, LoggedBody};
-use crate::guest::{Component, Guest, Services};
-use crate::headers;
-use crate::limits::{CpuLimitReached, CpuMeter, MemoryLimitReached};
+use crate::body::{self, LogLine, LoggedBody};
+use crate::{App, headers, instance};
 
 /// How long a request may wait for another one to end when all slots are taken.
 const SLOT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Spin answers here whether it is up; so does this host.
 const HEALTH_PATH: &str = "/.well-known/spin/health";
-
-type Head = Result<Response<WasiBody>, ErrorCode>;
 
 /// Answers one request. Whatever the component does, there is an answer.
 pub(crate) async fn handle(
@@ -104,7 +90,7 @@ async fn answer(
                 );
             }
         };
-    match run(app, found.target, request, slot).await {
+    match instance::run(app, found.target, request, slot).await {
         Ok(response) => response,
         Err(message) => {
             let message = format!("component `{}` failed: {message}", found.target.id);
@@ -114,149 +100,6 @@ async fn answer(
                 &message,
                 &line.request_id,
             )
-        }
-    }
-}
-
-/// Runs a fresh instance until the head of its response is there; the rest runs on by itself.
-async fn run(
-    app: &App,
-    component: &Arc<Component>,
-    request: Request<Incoming>,
-    slot: OwnedSemaphorePermit,
-) -> Result<Response<WasiBody>, String> {
-    let failed = Arc::new(AtomicBool::new(false));
-    let (send_head, mut head) = oneshot::channel();
-    let instance = Instance {
-        component: Arc::clone(component),
-        services: Arc::clone(&app.services),
-        failed: Arc::clone(&failed),
-        _slot: slot,
-    };
-    let mut running = Running {
-        future: Some(Box::pin(instance.run(request, send_head).in_current_span())),
-        tracker: &app.running,
-    };
-    let head = tokio::select! {
-        // The instance first: a short one is done in a single poll, its head and body with it.
-        biased;
-        outcome = &mut running => match head.try_recv() {
-            Ok(head) => head,
-            Err(_) => return Err(outcome.err().unwrap_or_else(|| "it ended without a response".into())),
-        },
-        head = &mut head => match head {
-            Ok(head) => head,
-            Err(_) => return Err(running.await.err().unwrap_or_else(|| "it ended without a response".into())),
-        },
-    };
-    match head {
-        Ok(response) => Ok(response.map(|body| GuestBody::new(body, failed).boxed_unsync())),
-        Err(code) => Err(format!("it answered with the error {code:?}")),
-    }
-}
-
-/// One instance and what it needs to run.
-struct Instance {
-    component: Arc<Component>,
-    services: Arc<Services>,
-    failed: Arc<AtomicBool>,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Instance {
-    /// Runs to the component's end. The error is what a client may know; the log has the cause.
-    async fn run(
-        self,
-        request: Request<Incoming>,
-        head: oneshot::Sender<Head>,
-    ) -> Result<(), String> {
-        let guest = Guest::new(Arc::clone(&self.component), Arc::clone(&self.services));
-        let result = match guest {
-            Ok(guest) => {
-                let mut store = Store::new(self.component.proxy.engine(), guest);
-                let result = self.call(&mut store, request, head).await;
-                // Before the store drops the body, so that the body's end is seen as what it is.
-                self.failed.store(result.is_err(), Ordering::Release);
-                result
-            }
-            Err(error) => Err(error),
-        };
-        result.map_err(|error| {
-            let id = &self.component.id;
-            tracing::error!(component.id = %id, "component `{id}` failed: {}", error.root_cause());
-            tracing::debug!(component.id = %id, "{error:?}");
-            explain(&error)
-        })
-    }
-
-    async fn call(
-        &self,
-        store: &mut Store<Guest>,
-        request: Request<Incoming>,
-        head: oneshot::Sender<Head>,
-    ) -> wasmtime::Result<()> {
-        let meter = Arc::new(CpuMeter::default());
-        store.limiter(|guest| &mut guest.memory);
-        meter.watch(store, self.services.cpu_limit);
-        let request = store
-            .data_mut()
-            .http()
-            .new_incoming_request(Scheme::Http, request)?;
-        let head = store.data_mut().http().new_response_outparam(head)?;
-        meter
-            .measure(async {
-                let proxy = self.component.proxy.instantiate_async(&mut *store).await?;
-                proxy
-                    .wasi_http_incoming_handler()
-                    .call_handle(&mut *store, request, head)
-                    .await
-            })
-            .await
-    }
-}
-
-/// Why a component failed, without anything that belongs in the log only.
-fn explain(error: &wasmtime::Error) -> String {
-    if let Some(limit) = error.downcast_ref::<CpuLimitReached>() {
-        return limit.to_string();
-    }
-    if let Some(limit) = error.downcast_ref::<MemoryLimitReached>() {
-        return limit.to_string();
-    }
-    match error.downcast_ref::<wasmtime::Trap>() {
-        Some(trap) => format!("it trapped ({trap}); the host's log has the details"),
-        None => "it could not be run; the host's log has the details".into(),
-    }
-}
-
-/// A running instance that goes on in the background when nobody waits for it any more.
-///
-/// That is so when the head has been sent and the body streams, and when the client goes away:
-/// a component may finish its work.
-struct Running<'a, F: Future<Output = Result<(), String>> + Send + 'static> {
-    future: Option<Pin<Box<F>>>,
-    tracker: &'a TaskTracker,
-}
-
-impl<F: Future<Output = Result<(), String>> + Send + 'static> Future for Running<'_, F> {
-    type Output = Result<(), String>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = &mut self.future else {
-            return Poll::Ready(Ok(()));
-        };
-        let outcome = std::task::ready!(future.as_mut().poll(cx));
-        self.future = None;
-        Poll::Ready(outcome)
-    }
-}
-
-impl<F: Future<Output = Result<(), String>> + Send + 'static> Drop for Running<'_, F> {
-    fn drop(&mut self) {
-        if let (Some(future), Ok(runtime)) =
-            (self.future.take(), tokio::runtime::Handle::try_current())
-        {
-            self.tracker.spawn_on(future, &runtime);
         }
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, bail};
 use routefinder::RouteSpec;
 
@@ -38,12 +40,13 @@ pub(crate) struct RouteMatch<'a, T> {
 impl<T> Routes<T> {
     pub(crate) fn new(routes: impl IntoIterator<Item = (String, T)>) -> anyhow::Result<Self> {
         let mut router = routefinder::Router::new();
+        let mut patterns = BTreeSet::new();
         for (written, target) in routes {
             let pattern = absolute(&written);
             let spec = specification(&pattern).with_context(|| {
                 format!("`{written}` is not a route; write /exact, /with/:parameter or /prefix/...")
             })?;
-            if router.get_handler(spec.clone()).is_some() {
+            if !patterns.insert(pattern.clone()) {
                 bail!("the route `{written}` is declared twice; remove one of them");
             }
             let Ok(()) = router.add(

@@ -78,7 +78,7 @@ fn refuses_another_trigger() {
 fn refuses_a_remote_component() {
     refuses(
         r#"[component.far]
-source = { url = "https://example.com/x.wasm", digest = "sha256:0" }"#,
+source = { url = "https://example.com/x.wasm" }"#,
         expect![
             "component `far`, source: `url` is not supported by this host; give the path of a local .wasm file as `source`"
         ],

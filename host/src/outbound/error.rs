@@ -9,7 +9,8 @@ use wasmtime_wasi_http::Error;
 
 /// Names the error for the component, and logs the cause, which wasi:http has no room for.
 pub(super) fn from_client(origin: &str, error: &legacy::Error) -> Error {
-    let causes: Vec<String> = causes(error).map(ToString::to_string).collect();
+    let mut causes: Vec<String> = causes(error).map(ToString::to_string).collect();
+    causes.dedup();
     tracing::warn!("the request to {origin} failed: {}", causes.join(": "));
     if let Some(tls) = find::<rustls::Error>(error) {
         return match tls {
@@ -40,22 +41,21 @@ pub(super) fn from_client(origin: &str, error: &legacy::Error) -> Error {
     }
 }
 
+/// An error and what it was caused by; an `io::Error` hides its cause from `source`.
 fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
-        (*error).source()
+        let hidden = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match hidden {
+            Some(hidden) => Some(hidden as &'a (dyn StdError + 'static)),
+            None => (*error).source(),
+        }
     })
 }
 
-/// The first `T` among the causes; rustls hides its errors inside an `io::Error`.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    causes(error).find_map(|cause| {
-        let inside = cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        cause
-            .downcast_ref::<T>()
-            .or_else(|| inside.and_then(|inside| inside.downcast_ref::<T>()))
-    })
+    causes(error).find_map(|cause| cause.downcast_ref::<T>())
 }

@@ -5,6 +5,8 @@
 
 mod store;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use futures::{SinkExt, StreamExt};
 use spin_sdk::http::{
     Headers, IncomingRequest, IncomingResponse, Method, OutgoingResponse, Request,
@@ -13,12 +15,15 @@ use spin_sdk::http::{
 use spin_sdk::http_component;
 use wasi::clocks::monotonic_clock;
 
+/// Would count requests, if instances were used again.
+static VISITS: AtomicU32 = AtomicU32::new(0);
+
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let target = request.path_with_query().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let query = Query(query.to_owned());
-    match path.trim_start_matches("/guest/") {
+    match path.trim_start_matches('/').trim_start_matches("guest/") {
         "hello" => answer(out, 200, "hello").await,
         "headers" => answer(out, 200, &headers(&request)).await,
         "echo" => echo(request, out).await,
@@ -27,6 +32,14 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "half" => half(out).await,
         "late" => late(&query, out).await,
         "nothing" => {}
+        "visits" => {
+            answer(
+                out,
+                200,
+                &VISITS.fetch_add(1, Ordering::Relaxed).to_string(),
+            )
+            .await
+        }
         "loop" => spin_until(u64::MAX),
         "trap" => panic!("the component panics as it was told"),
         "eat" => eat(&query, out).await,
@@ -55,7 +68,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     }
 }
 
-/// `a=1&b=2`, without any escapes.
+/// `a=1&b=2`, without escapes; in a URL that is a value, `;` stands for `&`.
 struct Query(String);
 
 impl Query {
@@ -65,6 +78,10 @@ impl Query {
             .into_iter()
             .find(|(key, _)| *key == name)
             .map_or("", |(_, value)| value)
+    }
+
+    fn url(&self) -> String {
+        self.get("url").replace(';', "&")
     }
 
     fn number(&self, name: &str) -> u64 {
@@ -210,7 +227,7 @@ async fn write(query: &Query, out: ResponseOutparam) {
 async fn fetch(query: &Query, out: ResponseOutparam) {
     let request = Request::builder()
         .method(Method::Get)
-        .uri(query.get("url"))
+        .uri(query.url())
         .build();
     match send::<_, spin_sdk::http::Response>(request).await {
         Ok(response) => {
@@ -225,7 +242,7 @@ async fn fetch(query: &Query, out: ResponseOutparam) {
 async fn relay(query: &Query, out: ResponseOutparam) {
     let request = Request::builder()
         .method(Method::Get)
-        .uri(query.get("url"))
+        .uri(query.url())
         .build();
     let upstream: IncomingResponse = send(request).await.expect("the upstream answers");
     let response = begin(upstream.status());

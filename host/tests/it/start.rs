@@ -1,0 +1,80 @@
+use crate::harness::guest;
+
+#[test]
+fn writes_its_port_to_a_file() {
+    let builder = guest("");
+    let file = builder.directory.path().join("port");
+    let host = builder
+        .argument("--port-file")
+        .argument(file.to_str().expect("UTF-8"))
+        .start();
+    let port = std::fs::read_to_string(file).expect("the file is there");
+    assert!(host.url.ends_with(&format!(":{port}")));
+}
+
+#[test]
+fn names_an_unsupported_key_and_its_component() {
+    let said = guest(r#"sqlite_databases = ["default"]"#).fails();
+    assert!(
+        said.contains("component `guest`: `sqlite_databases` is not supported"),
+        "{said}"
+    );
+}
+
+#[test]
+fn names_a_required_variable_without_a_value() {
+    let said = guest("")
+        .manifest("[variables]\napi_key = { required = true, secret = true }")
+        .fails();
+    assert!(said.contains("set SPIN_VARIABLE_API_KEY"), "{said}");
+}
+
+#[test]
+fn refuses_an_outbound_host_with_a_path() {
+    let said = guest(r#"allowed_outbound_hosts = ["https://api.openai.com/v1"]"#).fails();
+    assert!(said.contains("component `guest`"), "{said}");
+    assert!(
+        said.contains("it must be an origin, without a path"),
+        "{said}"
+    );
+}
+
+#[test]
+fn names_a_component_whose_file_is_missing() {
+    let said = guest("")
+        .manifest("[component.other]\nsource = \"absent.wasm\"")
+        .fails();
+    assert!(said.contains("component `other`"), "{said}");
+    assert!(
+        said.contains("absent.wasm; build the components first"),
+        "{said}"
+    );
+}
+
+#[test]
+fn refuses_a_file_that_is_no_component() {
+    let said = guest("")
+        .file("text.wasm", "this is not wasm")
+        .manifest("[component.other]\nsource = \"text.wasm\"")
+        .fails();
+    assert!(said.contains("could not compile"), "{said}");
+}
+
+#[test]
+fn refuses_a_broken_env_file_without_showing_it() {
+    let said = guest("").file(".env", "SPIN_VARIABLE_KEY='hunter2").fails();
+    assert!(said.contains(".env"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn keeps_compiled_code_on_disk() {
+    let builder = guest("");
+    let cache = builder.directory.path().join("code");
+    let _host = builder
+        .argument("--cache-dir")
+        .argument(cache.to_str().expect("UTF-8"))
+        .start();
+    let entries = std::fs::read_dir(cache).expect("the directory is there");
+    assert!(entries.count() > 0);
+}

@@ -1,0 +1,135 @@
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use reqwest::Body;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::harness::{DEADLINE, Host, client, guest, start};
+
+/// Reads a body piece by piece, and says when the first piece and the end came.
+async fn pace(host: &Host, path: &str) -> (f64, f64) {
+    let begin = Instant::now();
+    let mut body = host.get(path).await.bytes_stream();
+    body.next()
+        .await
+        .expect("a first piece")
+        .expect("a whole piece");
+    let first = begin.elapsed();
+    while let Some(piece) = body.next().await {
+        piece.expect("a whole piece");
+    }
+    (first.as_secs_f64(), begin.elapsed().as_secs_f64())
+}
+
+#[tokio::test]
+async fn pieces_reach_the_client_as_they_are_written() {
+    let host = start();
+    let (first, end) = pace(&host, "drip?count=5&gap_ms=200").await;
+    assert!(
+        end >= 1.0 && first < end - 0.5,
+        "first after {first} s, end after {end} s"
+    );
+}
+
+#[tokio::test]
+async fn pieces_of_an_outbound_answer_are_relayed_as_they_come() {
+    let upstream = start();
+    let host = guest(r#"allowed_outbound_hosts = ["http://127.0.0.1:*"]"#).start();
+    let (first, end) = pace(
+        &host,
+        &format!("relay?url={}/guest/drip?count=5;gap_ms=200", upstream.url),
+    )
+    .await;
+    assert!(
+        end >= 1.0 && first < end - 0.5,
+        "first after {first} s, end after {end} s"
+    );
+}
+
+#[tokio::test]
+async fn a_request_body_streams_in_while_the_answer_streams_out() {
+    let host = start();
+    let (pieces, body) = mpsc::channel::<Result<String, std::io::Error>>(1);
+    let request = client()
+        .post(format!("{}/guest/echo", host.url))
+        .timeout(DEADLINE)
+        .body(Body::wrap_stream(ReceiverStream::new(body)));
+    let response = tokio::spawn(request.send());
+    pieces
+        .send(Ok("first".into()))
+        .await
+        .expect("the request is under way");
+    let mut answer = response
+        .await
+        .expect("no panic")
+        .expect("an answer")
+        .bytes_stream();
+    assert_eq!(
+        answer
+            .next()
+            .await
+            .expect("a piece")
+            .expect("a whole piece"),
+        "first"
+    );
+    pieces
+        .send(Ok("second".into()))
+        .await
+        .expect("the request is under way");
+    assert_eq!(
+        answer
+            .next()
+            .await
+            .expect("a piece")
+            .expect("a whole piece"),
+        "second"
+    );
+    drop(pieces);
+    assert!(answer.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_large_body_arrives_unchanged() {
+    let host = start();
+    let sent: Vec<u8> = (0..8 * 1024 * 1024_u32).map(|i| (i % 251) as u8).collect();
+    let request = client()
+        .post(format!("{}/guest/echo", host.url))
+        .timeout(DEADLINE)
+        .body(sent.clone());
+    let received = request
+        .send()
+        .await
+        .expect("an answer")
+        .bytes()
+        .await
+        .expect("a whole body");
+    assert!(received == sent);
+}
+
+#[tokio::test]
+async fn a_stream_whose_component_breaks_down_is_cut_off() {
+    let host = start();
+    let response = host.get("half").await;
+    assert_eq!(response.status(), 200);
+    let mut body = response.bytes_stream();
+    assert_eq!(
+        body.next().await.expect("a piece").expect("a whole piece"),
+        "the first half"
+    );
+    assert!(
+        body.next().await.expect("something follows").is_err(),
+        "the stream looks finished"
+    );
+    host.log_line("component `guest` failed").await;
+}
+
+#[tokio::test]
+async fn a_component_may_finish_its_work_after_the_client_has_gone() {
+    let host = guest(r#"key_value_stores = ["default"]"#).start();
+    drop(host.get("late?key=work").await);
+    let begin = Instant::now();
+    while host.ok("store/get?key=work").await != "done" {
+        assert!(begin.elapsed() < DEADLINE, "the work was not finished");
+    }
+}
