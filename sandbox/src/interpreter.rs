@@ -1,17 +1,95 @@
-//! The code interpreter (port 49999): placeholder until the kernels arrive.
+//! The code interpreter (port 49999): runs code in contexts and streams what it says.
+//!
+//! A context is a language with state: a Python kernel ([`kernel`]) or a shell ([`bash`]). Its
+//! executions run one after another ([`context`]); each answers with one JSON object a line
+//! ([`output`]), and one whose caller went away is interrupted before the next begins
+//! ([`execution`]). The wire format is E2B's ([`routes`]).
 
-use std::sync::Arc;
+mod bash;
+mod context;
+mod execution;
+mod kernel;
+mod message;
+mod output;
+mod routes;
 
-use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use context::{Context, Language};
+use thiserror::Error;
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::clock;
 use crate::sandbox::Sandbox;
 
-/// What a sandbox's interpreter keeps between requests.
-pub struct Interpreter {}
+pub use routes::handle;
 
-/// Answers one request to port 49999. The token has been checked.
-pub async fn handle(_sandbox: Arc<Sandbox>, _request: Request) -> Response {
-    (StatusCode::NOT_IMPLEMENTED, "the code interpreter is not built in yet").into_response()
+/// What a sandbox's interpreter keeps between requests.
+#[derive(Default)]
+pub struct Interpreter {
+    contexts: Mutex<BTreeMap<String, Arc<Context>>>,
+    /// The context of each language for those who name none. Held while one is made, so that
+    /// concurrent first executions make one.
+    defaults: AsyncMutex<BTreeMap<Language, String>>,
+}
+
+/// Why there is no context to run in.
+#[derive(Debug, Error)]
+pub(crate) enum ContextError {
+    /// Nobody made one with this id, or it was removed.
+    #[error("Context {0} not found")]
+    NotFound(String),
+    /// Its kernel or shell does not start.
+    #[error(transparent)]
+    Start(#[from] context::StartError),
+    /// No random id could be drawn.
+    #[error("cannot make a context id: {0}")]
+    Id(#[from] std::io::Error),
+}
+
+impl Interpreter {
+    /// A context by id.
+    fn context(&self, id: &str) -> Result<Arc<Context>, ContextError> {
+        self.contexts().get(id).cloned().ok_or_else(|| ContextError::NotFound(id.to_owned()))
+    }
+
+    /// The context of a language that is used without asking for one; made if there is none.
+    async fn default_context(
+        &self,
+        sandbox: &Sandbox,
+        language: Language,
+    ) -> Result<Arc<Context>, ContextError> {
+        let mut defaults = self.defaults.lock().await;
+        if let Some(context) = defaults.get(&language).and_then(|id| self.context(id).ok()) {
+            return Ok(context);
+        }
+        let context = self.create(sandbox, language, None).await?;
+        defaults.insert(language, context.id.clone());
+        Ok(context)
+    }
+
+    async fn create(
+        &self,
+        sandbox: &Sandbox,
+        language: Language,
+        cwd: Option<String>,
+    ) -> Result<Arc<Context>, ContextError> {
+        let context = Context::start(sandbox, clock::random_id(20)?, language, cwd).await?;
+        let context = Arc::new(context);
+        self.contexts().insert(context.id.clone(), context.clone());
+        Ok(context)
+    }
+
+    fn remove(&self, id: &str) -> Result<Arc<Context>, ContextError> {
+        self.contexts().remove(id).ok_or_else(|| ContextError::NotFound(id.to_owned()))
+    }
+
+    fn list(&self) -> Vec<Arc<Context>> {
+        self.contexts().values().cloned().collect()
+    }
+
+    fn contexts(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Context>>> {
+        self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -1,0 +1,274 @@
+"""The Python kernel of a sandbox: ipykernel with rich results for callers that are programs.
+
+The service starts it as `python -c <bootstrap>` and sends this text and the settings over stdin,
+so no file has to be written where a sandboxed program could have put a link first.
+
+Settings: `socket` (path prefix of the five sockets) and `key` (of the message signatures).
+"""
+
+import json
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+
+# Beyond these, a value is shown as text and HTML only: the caller would get it a second time, in
+# full, where the first was shortened.
+DATA_CELLS = 100_000
+JSON_ITEMS = 100_000
+JSON_BYTES = 1_000_000
+
+
+# --- Environment variables of one execution ------------------------------------------------------
+
+
+@contextmanager
+def environment(changes):
+    """Set variables and put the old ones back, whatever happens in between."""
+    changes = changes or {}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+# --- Formatters ----------------------------------------------------------------------------------
+
+
+def frame_to_data(frame):
+    """A data frame as `{column: [values]}`, with nothing in it that JSON cannot say."""
+    if frame.size > DATA_CELLS:
+        return None
+    data = {}
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position]
+        data[str(name)] = [plain(value) for value in column.tolist()]
+    return data
+
+
+def plain(value):
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None  # neither nan nor infinite
+    if type(value).__name__ in ("NaTType", "NAType"):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def figure_to_chart(figure):
+    """What a matplotlib figure shows, as data; None where the library does not understand it."""
+    try:
+        from e2b_charts import chart_figure_to_chart
+
+        chart = chart_figure_to_chart(figure)
+        return json.loads(json.dumps(chart.model_dump(mode="json"), allow_nan=False)) if chart else None
+    except Exception:
+        return None
+
+
+def as_json(value):
+    """Lists and dicts are their own JSON, if they are JSON at all."""
+    if len(value) > JSON_ITEMS:
+        return None
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return json.loads(text) if len(text) <= JSON_BYTES else None
+
+
+def install_formatters(shell):
+    from IPython.core.formatters import BaseFormatter
+    from traitlets import ObjectName, Unicode
+
+    class DataFormatter(BaseFormatter):
+        format_type = Unicode("e2b/data")
+        print_method = ObjectName("_repr_e2b_data_")
+        _return_type = dict
+
+    class ChartFormatter(BaseFormatter):
+        format_type = Unicode("e2b/chart")
+        print_method = ObjectName("_repr_e2b_chart_")
+        _return_type = dict
+
+        # Not by `for_type`: matplotlib's inline backend takes its figures out of every formatter.
+        def __call__(self, value):
+            if (type(value).__module__, type(value).__name__) == ("matplotlib.figure", "Figure"):
+                return figure_to_chart(value)
+            return super().__call__(value)
+
+    formatters = shell.display_formatter.formatters
+    for formatter in (DataFormatter, ChartFormatter):
+        made = formatter(parent=shell.display_formatter)
+        formatters[made.format_type] = made
+    # By name: nothing is imported for the programs that do not use it. pandas 3 moved its name.
+    for module in ("pandas", "pandas.core.frame"):
+        formatters["e2b/data"].for_type_by_name(module, "DataFrame", frame_to_data)
+    plotly_figure = ("plotly.graph_objs._figure", "Figure")
+    display_formatter = shell.display_formatter
+    display_formatter.ipython_display_formatter.for_type_by_name(*plotly_figure, no_display)
+    display_formatter.mimebundle_formatter.for_type_by_name(
+        *plotly_figure, lambda figure, **_: plotly_bundle(figure)
+    )
+    for kind in (list, dict):
+        formatters["application/json"].for_type(kind, as_json)
+
+
+# --- Libraries that want a screen ----------------------------------------------------------------
+
+
+class AfterImport:
+    """Calls a function right after a module is first imported."""
+
+    def __init__(self, hooks):
+        self.hooks = hooks
+
+    def find_spec(self, name, path, target=None):
+        hook = self.hooks.pop(name, None)
+        if hook is None:
+            return None
+        from importlib.util import find_spec
+
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            try:
+                hook(module)
+            except Exception as error:  # a new version of the library: it still works, as it is
+                print(f"conductor: cannot adapt {name}: {error}", file=sys.__stderr__)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+def plotly_bundle(figure):
+    """A plotly figure as its own MIME type, and as HTML that loads plotly.js."""
+    import plotly.io
+
+    return {
+        "application/vnd.plotly.v1+json": json.loads(plotly.io.to_json(figure, validate=False)),
+        "text/html": plotly.io.to_html(
+            figure, include_plotlyjs="cdn", full_html=False, validate=False
+        ),
+        "text/plain": "Figure",
+    }
+
+
+def no_display(_):
+    raise NotImplementedError  # IPython goes on to the bundle, which makes it the main result
+
+
+def adapt_plotly(renderers_module):
+    """`show` displays the figure instead of looking for a browser."""
+    from IPython.display import display
+    from plotly.io._base_renderers import ExternalRenderer
+
+    class Renderer(ExternalRenderer):
+        def render(self, fig_dict):
+            display(plotly_bundle(fig_dict), raw=True)
+
+    renderers_module.renderers["conductor"] = Renderer()
+    renderers_module.renderers.default = "conductor"
+
+
+def adapt_pillow(image_module):
+    """`show` and `save(path)` display the image, as E2B does: there is no screen to show it on."""
+    from IPython.display import display
+
+    image_class = image_module.Image
+    save = image_class.save
+
+    def save_and_display(self, fp, format=None, **params):
+        save(self, fp, format, **params)
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        # matplotlib saves its figures this way, and they are displayed already.
+        if isinstance(fp, (str, os.PathLike)) and not caller.startswith("matplotlib"):
+            display(self)
+
+    image_class.save = save_and_display
+    image_class.show = lambda self, title=None: display(self) and None
+
+
+# --- The kernel ----------------------------------------------------------------------------------
+
+
+def main(settings):
+    ready = os.dup(1)  # ipykernel takes over the descriptors 1 and 2
+    # Interrupts go to the process group: what the program started stops with it.
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdin = open(0)
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+
+    import zmq
+    from ipykernel.ipkernel import IPythonKernel
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    class Kernel(IPythonKernel):
+        async def execute_request(self, stream, ident, parent):
+            with environment((parent.get("metadata") or {}).get("env_vars")):
+                await super().execute_request(stream, ident, parent)
+
+    class App(IPKernelApp):
+        # The service knows the sockets already, so there is no connection file.
+        def init_connection_file(self):
+            self.session.key = settings["key"].encode()
+
+        def write_connection_file(self, **_):
+            pass
+
+        def cleanup_connection_file(self):
+            self.cleanup_ipc_files()
+
+        def init_iopub(self, context):
+            # Without a limit: at the usual one, a fast program's outputs are silently dropped.
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)
+
+    config = Config()
+    config.InteractiveShell.colors = "NoColor"
+    config.HistoryManager.enabled = False
+    config.IPKernelApp.log_level = 50  # else it greets the user of a terminal
+    app = App.instance(
+        config=config,
+        kernel_class=Kernel,
+        transport="ipc",
+        ip=settings["socket"],
+        shell_port=1,
+        iopub_port=2,
+        stdin_port=3,
+        control_port=4,
+        hb_port=5,
+    )
+    # Its own files stay out of the user's home directory.
+    with environment({"IPYTHONDIR": tempfile.mkdtemp(prefix=".ipython-")}):
+        app.initialize([])
+    install_formatters(app.shell)
+    sys.meta_path.insert(
+        0, AfterImport({"plotly.io._renderers": adapt_plotly, "PIL.Image": adapt_pillow})
+    )
+    os.write(ready, b"ready\n")
+    os.close(ready)
+    app.start()
+
+
+main(settings)  # noqa: F821  given by the bootstrap

@@ -1,0 +1,208 @@
+//! A context: one language with state, whose executions take turns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use thiserror::Error;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
+
+use super::bash::{Shell, ShellError};
+use super::kernel::{Kernel, KernelError};
+use super::output::Output;
+use crate::process::{ProcessHandle, SpawnError};
+use crate::sandbox::{HOME, Sandbox};
+
+/// What a context can speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Language {
+    /// ipykernel, in the Python environment of the sandbox.
+    Python,
+    /// One bash process.
+    Bash,
+}
+
+/// Another language was asked for.
+#[derive(Debug, Error)]
+#[error("language \"{0}\" is not supported here: use \"python\" or \"bash\"")]
+pub(crate) struct UnknownLanguage(String);
+
+impl Language {
+    /// By the name a caller gives it; Python if none.
+    pub(crate) fn named(name: Option<&str>) -> Result<Self, UnknownLanguage> {
+        match name {
+            None | Some("python" | "python3") => Ok(Self::Python),
+            Some("bash") => Ok(Self::Bash),
+            Some(other) => Err(UnknownLanguage(other.to_owned())),
+        }
+    }
+}
+
+/// Why a context's kernel or shell does not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    /// The kernel.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The shell.
+    #[error(transparent)]
+    Shell(#[from] ShellError),
+}
+
+impl StartError {
+    /// Whether the caller named a directory that is not there.
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(
+            self,
+            Self::Kernel(KernelError::Spawn(SpawnError::NoDirectory(_)))
+                | Self::Shell(ShellError::Spawn(SpawnError::NoDirectory(_)))
+        )
+    }
+}
+
+/// Why what was running in a context had to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// Not at all.
+    No,
+    /// The context is being restarted, for the nth time.
+    Restart(u64),
+    /// The context is being removed.
+    Remove,
+}
+
+/// A language with state.
+pub(crate) struct Context {
+    /// Lower-case letters and digits.
+    pub(crate) id: String,
+    /// What it speaks.
+    pub(crate) language: Language,
+    /// Where it was started; home if `None`.
+    cwd: Option<String>,
+    /// Whoever holds it executes. Waiters get it in the order they came.
+    turn: Arc<Mutex<Turn>>,
+    halt: watch::Sender<Halt>,
+}
+
+/// What an execution needs for itself.
+pub(crate) struct Turn {
+    engine: Option<Engine>,
+    /// For the next execution's caller: what happened to the state it may count on.
+    notice: Option<String>,
+}
+
+/// What runs the code.
+pub(crate) enum Engine {
+    /// Boxed: it is the larger one by far.
+    Python(Box<Kernel>),
+    /// The shell.
+    Bash(Box<Shell>),
+}
+
+impl Engine {
+    async fn start(sandbox: &Sandbox, language: Language, cwd: Option<&str>) -> Result<Self, StartError> {
+        Ok(match language {
+            Language::Python => Self::Python(Box::new(Kernel::start(sandbox, cwd).await?)),
+            Language::Bash => Self::Bash(Box::new(Shell::start(sandbox, cwd).await?)),
+        })
+    }
+
+    /// To signal it while it executes.
+    pub(crate) fn process(&self) -> ProcessHandle {
+        match self {
+            Self::Python(kernel) => kernel.process(),
+            Self::Bash(shell) => shell.process(),
+        }
+    }
+
+    /// Runs code to its end; `Err` says how the engine ended instead.
+    pub(crate) async fn execute(
+        &mut self,
+        code: &str,
+        env_vars: &BTreeMap<String, String>,
+        outputs: &mpsc::Sender<Output>,
+    ) -> Result<(), String> {
+        match self {
+            Self::Python(kernel) => kernel.execute(code, env_vars, outputs).await,
+            Self::Bash(shell) => shell.execute(code, env_vars, outputs).await,
+        }
+    }
+}
+
+impl Context {
+    pub(crate) async fn start(
+        sandbox: &Sandbox,
+        id: String,
+        language: Language,
+        cwd: Option<String>,
+    ) -> Result<Self, StartError> {
+        let engine = Engine::start(sandbox, language, cwd.as_deref()).await?;
+        let turn = Turn { engine: Some(engine), notice: None };
+        Ok(Self { id, language, cwd, turn: Arc::new(Mutex::new(turn)), halt: watch::Sender::new(Halt::No) })
+    }
+
+    /// Where it was started, as the caller would write it.
+    pub(crate) fn cwd(&self) -> &str {
+        self.cwd.as_deref().unwrap_or(HOME)
+    }
+
+    /// Tells when everything that runs or waits now has to stop. Take it before the turn.
+    pub(crate) fn halted(&self) -> watch::Receiver<Halt> {
+        self.halt.subscribe()
+    }
+
+    /// Waits for the turn.
+    pub(crate) async fn turn(&self) -> OwnedMutexGuard<Turn> {
+        self.turn.clone().lock_owned().await
+    }
+
+    /// Stops what runs, and starts afresh.
+    pub(crate) async fn restart(&self, sandbox: &Sandbox) -> Result<(), StartError> {
+        self.halt.send_modify(|halt| {
+            *halt = match halt {
+                Halt::Restart(times) => Halt::Restart(*times + 1),
+                _ => Halt::Restart(1),
+            }
+        });
+        let mut turn = self.turn().await;
+        turn.engine = None;
+        turn.notice = None;
+        turn.engine = Some(Engine::start(sandbox, self.language, self.cwd.as_deref()).await?);
+        Ok(())
+    }
+
+    /// Stops what runs, for good.
+    pub(crate) async fn end(&self) {
+        self.halt.send_replace(Halt::Remove);
+        self.turn().await.engine = None;
+    }
+}
+
+impl Turn {
+    /// The engine, started again if it ended, and what the caller has to know about its state.
+    pub(crate) async fn engine(
+        &mut self,
+        sandbox: &Sandbox,
+        context: &Context,
+    ) -> Result<(&mut Engine, Option<String>), StartError> {
+        // It may also have ended between two executions.
+        let ended = self.engine.as_ref().is_none_or(|engine| engine.process().exit().is_some());
+        if ended {
+            let lost = "the context had ended and was started again: its variables are gone\n";
+            self.notice.get_or_insert_with(|| lost.to_owned());
+            self.engine = None;
+        }
+        let engine = match &mut self.engine {
+            Some(engine) => engine,
+            none => none.insert(Engine::start(sandbox, context.language, context.cwd.as_deref()).await?),
+        };
+        Ok((engine, self.notice.take().filter(|notice| !notice.is_empty())))
+    }
+
+    /// The engine is of no use any more; tell the next caller why, unless he was told.
+    pub(crate) fn give_up(&mut self, notice: String) {
+        self.engine = None;
+        self.notice = Some(notice);
+    }
+}

@@ -1,0 +1,175 @@
+//! One execution, from its request to its last line.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use nix::sys::signal::Signal;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use super::context::{Context, Engine, Halt, Turn};
+use super::output::Output;
+use crate::sandbox::Sandbox;
+
+/// E2B's clients tell a caller that went away by this, as proxies between do.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How long an interrupted program has, by how often it is interrupted: some code takes the first
+/// one for its own affair.
+const INTERRUPTS: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(1)];
+/// Lines that wait for the network; more wait in the kernel's own queue.
+const LINES: usize = 64;
+
+/// What to run.
+pub(crate) struct Code {
+    /// The program.
+    pub(crate) text: String,
+    /// Set before and restored after.
+    pub(crate) env_vars: BTreeMap<String, String>,
+}
+
+/// Starts an execution; its lines are the body. Dropping the body interrupts it.
+pub(crate) fn start(sandbox: Arc<Sandbox>, context: Arc<Context>, code: Code) -> Body {
+    let (outputs, receiver) = mpsc::channel(LINES);
+    // Subscribed before the turn is waited for: a restart also stops those who wait.
+    let halted = context.halted();
+    tokio::spawn(async move {
+        let last = run(&sandbox, &context, &code, &outputs, halted).await;
+        let _ = outputs.send(last).await;
+    });
+    Body::from_stream(stream::unfold(receiver, next_line))
+}
+
+async fn next_line(mut outputs: mpsc::Receiver<Output>) -> Option<(Result<Bytes, Infallible>, mpsc::Receiver<Output>)> {
+    let output = match timeout(KEEPALIVE_EVERY, outputs.recv()).await {
+        Ok(output) => output?,
+        Err(_) => Output::Keepalive,
+    };
+    Some((Ok(output.line()), outputs))
+}
+
+/// The whole of it; returns the last line.
+async fn run(
+    sandbox: &Sandbox,
+    context: &Context,
+    code: &Code,
+    outputs: &mpsc::Sender<Output>,
+    mut halted: watch::Receiver<Halt>,
+) -> Output {
+    let mut turn = tokio::select! {
+        biased;
+        halt = next_halt(&mut halted) => return cut_short(outputs, halt_error(halt)).await,
+        () = outputs.closed() => return Output::EndOfExecution,
+        turn = context.turn() => turn,
+    };
+    let (engine, notice) = match turn.engine(sandbox, context).await {
+        Ok(engine) => engine,
+        Err(error) => return cut_short(outputs, Output::error("UnexpectedEndOfExecution", error.to_string())).await,
+    };
+    if let Some(notice) = notice {
+        let _ = outputs.send(Output::notice(notice)).await;
+    }
+    match watch_over(engine, code, outputs, &mut halted).await {
+        Outcome::Done => Output::EndOfExecution,
+        Outcome::Ended(how) if how.is_empty() => {
+            turn.give_up("the shell had ended and was started again: its variables are gone\n".to_owned());
+            Output::EndOfExecution
+        }
+        Outcome::Ended(how) => {
+            let lost = format!("the context ended while the code ran ({how}); its variables are gone, the next execution gets a new one");
+            end(&mut turn);
+            cut_short(outputs, Output::error("UnexpectedEndOfExecution", lost)).await
+        }
+        Outcome::Halted(halt) => {
+            end(&mut turn);
+            cut_short(outputs, halt_error(halt)).await
+        }
+        Outcome::Deaf => {
+            tracing::warn!(sandbox.id = sandbox.id, context.id = context.id, "an execution ignored its interrupt; context {} is started again", context.id);
+            turn.give_up("the code before this did not stop when it was interrupted, so the context was started again: its variables are gone\n".to_owned());
+            Output::EndOfExecution
+        }
+    }
+}
+
+enum Outcome {
+    /// The code ran to its end, or was interrupted and is over.
+    Done,
+    /// The engine is gone; how. Empty if the code asked for it.
+    Ended(String),
+    /// The engine is killed, for this reason.
+    Halted(Halt),
+    /// The engine is killed: nobody waits for the code any more, and it did not stop.
+    Deaf,
+}
+
+/// Runs the code, and stops it when the caller goes away or the context is restarted.
+async fn watch_over(
+    engine: &mut Engine,
+    code: &Code,
+    outputs: &mpsc::Sender<Output>,
+    halted: &mut watch::Receiver<Halt>,
+) -> Outcome {
+    let process = engine.process();
+    let execution = engine.execute(&code.text, &code.env_vars, outputs);
+    tokio::pin!(execution);
+    let over = |outcome: Result<(), String>| outcome.map_or_else(Outcome::Ended, |()| Outcome::Done);
+    tokio::select! {
+        biased;
+        halt = next_halt(halted) => {
+            process.signal_group(Signal::SIGKILL);
+            return Outcome::Halted(halt);
+        }
+        outcome = &mut execution => return over(outcome),
+        () = outputs.closed() => {}
+    }
+    // Only when it has really stopped may the next one begin.
+    for patience in INTERRUPTS {
+        process.signal_group(Signal::SIGINT);
+        tokio::select! {
+            biased;
+            outcome = timeout(patience, &mut execution) => {
+                if let Ok(outcome) = outcome {
+                    return over(outcome);
+                }
+            }
+            halt = next_halt(halted) => {
+                process.signal_group(Signal::SIGKILL);
+                return Outcome::Halted(halt);
+            }
+        }
+    }
+    process.signal_group(Signal::SIGKILL);
+    Outcome::Deaf
+}
+
+/// The caller is told about the end at once, so the next execution's caller is not.
+fn end(turn: &mut Turn) {
+    turn.give_up(String::new());
+}
+
+/// Never returns while the context may go on.
+async fn next_halt(halted: &mut watch::Receiver<Halt>) -> Halt {
+    match halted.changed().await {
+        Ok(()) => *halted.borrow(),
+        Err(_) => Halt::Remove,
+    }
+}
+
+fn halt_error(halt: Halt) -> Output {
+    match halt {
+        Halt::Remove => Output::error("ExecutionAborted", "the context was removed while the code ran or waited"),
+        Halt::Restart(_) | Halt::No => Output::error("ContextRestarting", "the context was restarted while the code ran or waited"),
+    }
+}
+
+/// Sends why; returns the last line.
+async fn cut_short(outputs: &mpsc::Sender<Output>, error: Output) -> Output {
+    let _ = outputs.send(error).await;
+    Output::UnexpectedEndOfExecution
+}

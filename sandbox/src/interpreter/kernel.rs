@@ -1,0 +1,374 @@
+//! A Python kernel: ipykernel inside the sandbox, spoken to over unix sockets in its run directory.
+//!
+//! Nothing that the sandboxed program can touch is trusted: the kernel's text and settings go in by
+//! stdin instead of files, and its sockets are opened without following links, so that a program
+//! that puts a link in their place cannot lead the service anywhere else.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jupyter_protocol::{ExecuteRequest, JupyterMessage};
+use jupyter_zmq_client::{Connection, RawMessage, RuntimeError};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use serde_json::json;
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zeromq::{DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketRecv, SubSocket, ZmqError, ZmqMessage};
+
+use super::message::Message;
+use super::output::Output;
+use crate::clock;
+use crate::process::{Exit, Process, ProcessHandle, Spawn, SpawnError};
+use crate::sandbox::Sandbox;
+
+const PROGRAM: &str = include_str!("../../python/kernel.py");
+/// Reads the program and its settings from the first line of stdin. The working directory is the
+/// user's: a `json.py` there must not be the one that is imported.
+const BOOTSTRAP: &str = "import sys; sys.path.pop(0); import json; \
+    settings = json.loads(sys.stdin.readline()); sys.path.insert(0, ''); \
+    exec(compile(settings.pop('program'), 'kernel.py', 'exec'))";
+/// As `kernel.py` numbers them.
+const SHELL_SOCKET: u8 = 1;
+const IOPUB_SOCKET: u8 = 2;
+
+const START_WITHIN: Duration = Duration::from_secs(60);
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Between a kernel's end and the last message of it that is still on the way.
+const LAST_MESSAGES_WITHIN: Duration = Duration::from_millis(200);
+/// Outputs that wait for a slow caller; beyond this they are dropped.
+const QUEUE_BYTES: usize = 64 << 20;
+const LAST_WORDS_BYTES: usize = 4096;
+
+/// Why a kernel did not start.
+#[derive(Debug, Error)]
+pub(crate) enum KernelError {
+    /// Its process did not start.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// It ended by itself.
+    #[error("the Python kernel ended while it started ({exit}): {words}")]
+    Ended {
+        /// How.
+        exit: String,
+        /// What it wrote last.
+        words: String,
+    },
+    /// It hangs.
+    #[error("the Python kernel was not ready within {} s", START_WITHIN.as_secs())]
+    Slow,
+    /// It could not be handed its settings.
+    #[error("cannot talk to the Python kernel: {0}")]
+    Io(#[from] io::Error),
+    /// Its sockets do not answer.
+    #[error("cannot connect to the Python kernel: {0}")]
+    Connect(#[from] ZmqError),
+}
+
+/// Says how a process ended, in words.
+pub(crate) fn describe(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit code {code}"),
+        Exit::Signal(signal) => match nix::sys::signal::Signal::try_from(signal) {
+            Ok(signal) => signal.to_string(),
+            Err(_) => format!("signal {signal}"),
+        },
+        Exit::Lost => "the sandbox ended".to_owned(),
+    }
+}
+
+/// A running kernel. Dropping it kills it and what it started.
+pub(crate) struct Kernel {
+    process: Process,
+    shell: Connection<DealerSendHalf>,
+    listener: Arc<Listener>,
+    words: Arc<LastWords>,
+    _readers: JoinSet<()>,
+    /// The sockets' addresses are these descriptors: they stay open as long as the connections.
+    _sockets: [OwnedFd; 2],
+}
+
+impl Kernel {
+    /// Starts a kernel and waits until it can execute.
+    pub(crate) async fn start(sandbox: &Sandbox, cwd: Option<&str>) -> Result<Self, KernelError> {
+        let name = format!("k{}", clock::random_id(8)?);
+        let key = clock::random_id(32)?;
+        let mut process = sandbox
+            .spawn(Spawn {
+                argv: vec![sandbox.python().display().to_string(), "-c".to_owned(), BOOTSTRAP.to_owned()],
+                cwd: cwd.map(Into::into),
+                stdin: true,
+                stdout: true,
+                stderr: true,
+                kill_on_drop: true,
+                ..Spawn::default()
+            })
+            .await?;
+        let words = Arc::new(LastWords::default());
+        let mut readers = JoinSet::new();
+        if let Some(stderr) = process.stderr.take() {
+            readers.spawn(listen_to_words(stderr, words.clone()));
+        }
+        let handle = process.handle();
+        let ready = hand_over(&mut process, sandbox.run_dir_inside(), &name, &key);
+        tokio::select! {
+            outcome = timeout(START_WITHIN, ready) => {
+                match outcome.map_err(|_| KernelError::Slow)? {
+                    Ok(stdout) => readers.spawn(listen_to_words(stdout, words.clone())),
+                    Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe) => {
+                        return Err(ended(&handle, &words, &mut readers).await);
+                    }
+                    Err(error) => return Err(error.into()),
+                };
+            }
+            _ = handle.wait() => return Err(ended(&handle, &words, &mut readers).await),
+        }
+        let run = sandbox.run_dir_outside();
+        let sockets = [open_socket(run, &name, SHELL_SOCKET)?, open_socket(run, &name, IOPUB_SOCKET)?];
+        let connected = timeout(CONNECT_WITHIN, connect(&sockets, &key)).await;
+        let (shell, iopub) = connected.map_err(|_| KernelError::Slow)??;
+        let (shell, replies) = shell.split();
+        let listener = Arc::new(Listener::default());
+        readers.spawn(listen(iopub, listener.clone()));
+        readers.spawn(drain(replies));
+        Ok(Self { process, shell, listener, words, _readers: readers, _sockets: sockets })
+    }
+
+    /// To signal it while it executes.
+    pub(crate) fn process(&self) -> ProcessHandle {
+        self.process.handle()
+    }
+
+    /// Runs code and passes on its outputs until the kernel is done with it.
+    ///
+    /// An output nobody receives is dropped, so this also waits for an interrupted kernel.
+    /// `Err` says how the kernel ended instead; it is of no use then.
+    pub(crate) async fn execute(
+        &mut self,
+        code: &str,
+        env_vars: &BTreeMap<String, String>,
+        outputs: &mpsc::Sender<Output>,
+    ) -> Result<(), String> {
+        let request = ExecuteRequest {
+            code: code.to_owned(),
+            silent: false,
+            store_history: true,
+            user_expressions: None,
+            allow_stdin: false,
+            stop_on_error: false,
+        };
+        let request = JupyterMessage::new(request, None).with_metadata(json!({ "env_vars": env_vars }));
+        let mut messages = self.listener.begin(request.header.msg_id.clone());
+        let handle = self.process.handle();
+        if let Err(error) = self.shell.send(request).await {
+            tracing::debug!("a kernel takes no request: {error}");
+            let exit = timeout(CONNECT_WITHIN, handle.wait()).await.unwrap_or(Exit::Lost);
+            return Err(self.describe(exit));
+        }
+        let mut failed = false;
+        let exit = tokio::select! {
+            biased;
+            done = messages.pass_on(&mut failed, outputs) => {
+                if done {
+                    return Ok(());
+                }
+                // The kernel closed its side; its end follows, or it is out of reach for good.
+                timeout(CONNECT_WITHIN, handle.wait()).await.unwrap_or(Exit::Lost)
+            }
+            exit = handle.wait() => {
+                let _ = timeout(LAST_MESSAGES_WITHIN, messages.pass_on(&mut failed, outputs)).await;
+                exit
+            }
+        };
+        Err(self.describe(exit))
+    }
+
+    fn describe(&self, exit: Exit) -> String {
+        match self.words.get() {
+            words if words.is_empty() => describe(exit),
+            words => format!("{}: {words}", describe(exit)),
+        }
+    }
+}
+
+/// Gives a fresh kernel its settings and waits for its word that it is ready.
+async fn hand_over(process: &mut Process, run: &Path, name: &str, key: &str) -> io::Result<pipe::Receiver> {
+    let settings = json!({ "program": PROGRAM, "socket": run.join(name), "key": key });
+    let stdin = process.stdin.take();
+    let mut stdin = stdin.ok_or_else(|| io::Error::other("the kernel has no stdin"))?;
+    stdin.write_all(format!("{settings}\n").as_bytes()).await?;
+    drop(stdin);
+    let stdout = process.stdout.take();
+    let mut stdout = BufReader::new(stdout.ok_or_else(|| io::Error::other("the kernel has no stdout"))?);
+    let mut line = String::new();
+    while line != "ready\n" {
+        line.clear();
+        if stdout.read_line(&mut line).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(stdout.into_inner())
+}
+
+async fn ended(handle: &ProcessHandle, words: &LastWords, readers: &mut JoinSet<()>) -> KernelError {
+    let exit = timeout(CONNECT_WITHIN, handle.wait()).await.unwrap_or(Exit::Lost);
+    // Its stderr ends with it; a child that holds it open is not waited for.
+    let _ = timeout(LAST_MESSAGES_WITHIN, readers.join_next()).await;
+    KernelError::Ended { exit: describe(exit), words: words.get() }
+}
+
+fn open_socket(run: &Path, name: &str, number: u8) -> io::Result<OwnedFd> {
+    let path = run.join(format!("{name}-{number}"));
+    Ok(openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+async fn connect(
+    sockets: &[OwnedFd; 2],
+    key: &str,
+) -> Result<(Connection<DealerSocket>, Connection<SubSocket>), ZmqError> {
+    let [shell_address, iopub_address] = sockets.each_ref().map(|socket| format!("ipc:///proc/self/fd/{}", socket.as_raw_fd()));
+    let mut shell = DealerSocket::new();
+    shell.connect(&shell_address).await?;
+    let mut iopub = SubSocket::new();
+    iopub.subscribe("").await?;
+    iopub.connect(&iopub_address).await?;
+    // The kernel greets a subscriber; before that, its outputs would go nowhere.
+    iopub.recv().await?;
+    let session = "conductor";
+    Ok((Connection::new(shell, key, session), Connection::new(iopub, key, session)))
+}
+
+/// Passes the kernel's broadcasts to the execution that waits for them.
+#[derive(Default)]
+struct Listener {
+    current: Mutex<Option<Subscription>>,
+}
+
+struct Subscription {
+    request: String,
+    messages: mpsc::UnboundedSender<(Message, usize)>,
+    queued: Arc<AtomicUsize>,
+    dropped: Arc<AtomicBool>,
+}
+
+struct Messages {
+    messages: mpsc::UnboundedReceiver<(Message, usize)>,
+    queued: Arc<AtomicUsize>,
+    dropped: Arc<AtomicBool>,
+}
+
+impl Messages {
+    /// True when the kernel is done with the request, false when no more messages come.
+    async fn pass_on(&mut self, failed: &mut bool, outputs: &mpsc::Sender<Output>) -> bool {
+        while let Some((message, size)) = self.messages.recv().await {
+            self.queued.fetch_sub(size, Ordering::Relaxed);
+            if message.is_end() {
+                if self.dropped.load(Ordering::Relaxed) {
+                    let notice = "some output was dropped: it came faster than it was read\n";
+                    let _ = outputs.send(Output::notice(notice)).await;
+                }
+                return true;
+            }
+            let Some(output) = message.into_output() else { continue };
+            let error = matches!(output, Output::Error { .. });
+            if !(error && *failed) {
+                *failed |= error;
+                let _ = outputs.send(output).await;
+            }
+        }
+        false
+    }
+}
+
+impl Listener {
+    fn begin(&self, request: String) -> Messages {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let messages = Messages { messages: receiver, queued: Arc::default(), dropped: Arc::default() };
+        let subscription = Subscription {
+            request,
+            messages: sender,
+            queued: messages.queued.clone(),
+            dropped: messages.dropped.clone(),
+        };
+        *self.current() = Some(subscription);
+        messages
+    }
+
+    fn take(&self, message: ZmqMessage, key: &Connection<SubSocket>) -> Result<(), RuntimeError> {
+        let size = message.iter().map(|part| part.len()).sum::<usize>();
+        let parts = RawMessage::from_multipart(message, &key.mac)?.jparts;
+        let Some(message) = Message::read(&parts) else { return Ok(()) };
+        let current = self.current();
+        let Some(current) = current.as_ref().filter(|current| current.request == message.parent) else {
+            return Ok(());
+        };
+        let queued = current.queued.fetch_add(size, Ordering::Relaxed);
+        if queued > QUEUE_BYTES && !message.is_end() && message.kind != "error" {
+            current.queued.fetch_sub(size, Ordering::Relaxed);
+            current.dropped.store(true, Ordering::Relaxed);
+        } else if current.messages.send((message, size)).is_err() {
+            // The execution is over; a thread it left behind still writes.
+        }
+        Ok(())
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Option<Subscription>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads on while nobody executes, too: unread broadcasts would fill the kernel's memory.
+async fn listen(mut iopub: Connection<SubSocket>, listener: Arc<Listener>) {
+    loop {
+        match iopub.socket.recv().await {
+            Ok(message) => {
+                if let Err(error) = listener.take(message, &iopub) {
+                    tracing::debug!("a kernel sent what is no message: {error}");
+                }
+            }
+            Err(error) => {
+                tracing::debug!("a kernel's broadcasts ended: {error}");
+                break;
+            }
+        }
+    }
+    *listener.current() = None;
+}
+
+/// The replies say nothing that the broadcasts do not.
+async fn drain(mut replies: Connection<DealerRecvHalf>) {
+    while replies.socket.recv().await.is_ok() {}
+}
+
+/// The end of what a process wrote outside the protocol: a crash report, as a rule.
+#[derive(Default)]
+struct LastWords(Mutex<Vec<u8>>);
+
+impl LastWords {
+    fn add(&self, bytes: &[u8]) {
+        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        words.extend_from_slice(bytes);
+        let excess = words.len().saturating_sub(LAST_WORDS_BYTES);
+        words.drain(..excess);
+    }
+
+    fn get(&self) -> String {
+        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&words).trim().to_owned()
+    }
+}
+
+async fn listen_to_words(mut pipe: pipe::Receiver, words: Arc<LastWords>) {
+    let mut buffer = vec![0; 4096];
+    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+        words.add(&buffer[..count]);
+    }
+}
