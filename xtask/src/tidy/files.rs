@@ -19,7 +19,9 @@ const MACHINE_FOLDERS: [&str; 3] = [
 
 /// The files that git tracks, relative to the root.
 pub fn tracked(workspace: &Workspace) -> Result<Vec<String>> {
-    let list = process::read(cargo::tool(workspace, "git").args(["ls-files", "-z"]))?;
+    // In a container the checkout often belongs to somebody else, which git refuses by default.
+    let mut git = cargo::tool(workspace, "git");
+    let list = process::read(git.args(["-c", "safe.directory=*", "ls-files", "-z"]))?;
     let files = list.split('\0').filter(|file| !file.is_empty());
     // A file that is deleted but not yet committed is listed, too.
     Ok(files

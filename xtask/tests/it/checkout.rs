@@ -1,5 +1,6 @@
 //! A checkout in a temporary folder, with two services that only listen.
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -31,17 +32,21 @@ impl Checkout {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path();
-        for inner in ["xtask", "target/debug"] {
+        for inner in ["xtask", "target/debug", "bin"] {
             fs::create_dir_all(root.join(inner)).expect("made");
         }
         fs::write(root.join("xtask/Cargo.toml"), "").expect("written");
-        for name in ["host", "sandbox"] {
-            let program = root.join("target/debug").join(name);
-            fs::write(&program, SERVICE).expect("written");
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
-                .expect("made executable");
-        }
-        Self { folder }
+        let checkout = Self { folder };
+        checkout.install("target/debug/host");
+        checkout.install("target/debug/sandbox");
+        checkout
+    }
+
+    /// Puts a stand-in at a place; those in `bin` are on the `PATH`.
+    pub fn install(&self, place: &str) {
+        let program = self.path(place);
+        fs::write(&program, SERVICE).expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("made executable");
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {
@@ -54,7 +59,11 @@ impl Checkout {
 
     /// Starts `up` on free ports and waits until it has printed its table.
     pub fn up(&self) -> Up {
-        let up = self.start();
+        self.up_with(&[])
+    }
+
+    pub fn up_with(&self, options: &[&str]) -> Up {
+        let up = self.start_with(options);
         wait_until("up has printed its table", || {
             let output = up.output();
             assert!(
@@ -68,10 +77,23 @@ impl Checkout {
 
     /// Starts `up` on free ports.
     pub fn start(&self) -> Up {
+        self.start_with(&[])
+    }
+
+    pub fn start_with(&self, options: &[&str]) -> Up {
+        let inherited = env::var_os("PATH").unwrap_or_default();
+        let path = [self.path("bin")]
+            .into_iter()
+            .chain(env::split_paths(&inherited).filter(|folder| !folder.join("spin").exists()));
         let output = self.path("output");
         let file = fs::File::create(&output).expect("made");
         let child = Command::new(env!("CARGO_BIN_EXE_xtask"))
             .args(["up", "--no-build", "--port", "0", "--sandbox-port", "0"])
+            .args(options)
+            .env(
+                "PATH",
+                env::join_paths(path).expect("no folder has a colon"),
+            )
             .env("CARGO_MANIFEST_DIR", self.path("xtask"))
             .env_remove("OPENAI_API_KEY")
             .stdin(Stdio::null())

@@ -99,3 +99,24 @@ fn a_service_that_is_not_built_is_named() {
         up.output()
     );
 }
+
+#[test]
+fn spin_serves_where_it_is_wanted_and_there() {
+    let checkout = Checkout::new();
+    let mut without = checkout.start_with(&["--spin"]);
+    assert_eq!(without.exit_code(), Some(1));
+    assert!(
+        without.output().contains("--spin needs the Spin CLI"),
+        "{}",
+        without.output()
+    );
+
+    checkout.install("bin/spin");
+    let up = checkout.up_with(&["--spin"]);
+    assert!(
+        checkout
+            .environment("spin")
+            .contains("SPIN_VARIABLE_SANDBOX_API_URL=http://")
+    );
+    drop(up);
+}
