@@ -16,6 +16,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// A component is several core modules: the program, and adapters that its toolchain adds.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 
+/// One of the program's own, and one of the adapters'; a few to spare.
+const TABLES_PER_COMPONENT: u32 = 4;
+
 /// Memory that an instance slot keeps between two requests instead of returning it to the system.
 const KEEP_RESIDENT: usize = 256 * 1024;
 
@@ -55,8 +58,8 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .total_memories(instances)
         .max_memories_per_component(1)
-        .total_tables(instances * 2)
-        .max_tables_per_component(2)
+        .total_tables(instances * TABLES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
         .total_stacks(instances)
         .max_memory_size(config.memory_limit())
         .max_unused_warm_slots(64)

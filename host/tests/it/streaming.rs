@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use reqwest::Body;
@@ -127,9 +127,22 @@ async fn a_stream_whose_component_breaks_down_is_cut_off() {
 #[tokio::test]
 async fn a_component_may_finish_its_work_after_the_client_has_gone() {
     let host = guest(r#"key_value_stores = ["default"]"#).start();
-    drop(host.get("late?key=work").await);
+    drop(host.get("late?key=streamed").await);
+    until_done(&host, "streamed").await;
+
+    let unanswered = client()
+        .get(format!("{}/guest/slow?ms=500&key=unanswered", host.url))
+        .timeout(Duration::from_millis(100));
+    assert!(
+        unanswered.send().await.is_err(),
+        "the answer came too early"
+    );
+    until_done(&host, "unanswered").await;
+}
+
+async fn until_done(host: &Host, key: &str) {
     let begin = Instant::now();
-    while host.ok("store/get?key=work").await != "done" {
+    while host.ok(&format!("store/get?key={key}")).await != "done" {
         assert!(begin.elapsed() < DEADLINE, "the work was not finished");
     }
 }

@@ -32,6 +32,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         "half" => half(out).await,
         "late" => late(&query, out).await,
         "nothing" => {}
+        "slow" => slow(&query, out).await,
         "visits" => {
             answer(
                 out,
@@ -176,6 +177,16 @@ async fn late(query: &Query, out: ResponseOutparam) {
         "set",
         &Query(format!("key={}&value=done", query.get("key"))),
     );
+}
+
+/// Works for `ms`, notes `key` in the store, and only then answers.
+async fn slow(query: &Query, out: ResponseOutparam) {
+    sleep_ms(query.number("ms"));
+    let (status, text) = store::run(
+        "set",
+        &Query(format!("key={}&value=done", query.get("key"))),
+    );
+    answer(out, status, &text).await;
 }
 
 fn spin_until(end: u64) {
