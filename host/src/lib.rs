@@ -9,6 +9,11 @@
 //! rest by name ([`manifest`]). There are no other triggers, no remote components, no inbound
 //! WebSocket, no cluster.
 //!
+//! Where it is stricter than Spin: the client's `spin-*` headers are removed; an
+//! `allowed_outbound_hosts` entry with a path is an error at start; a compare-and-swap is right for
+//! absent keys; a component has a limit of memory and of processor time; an answer whose component
+//! breaks down is cut off, not ended; a failure has a JSON body.
+//!
 //! Begin with [`App::load`] (everything that can be wrong is said there, before a port is open)
 //! and [`serve`]; one request's way is in `request.rs`,
 //! and its component's life in `instance.rs`.

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 #[derive(Parser)]
 #[command(version)]
 enum Command {
-    /// Serve an application until SIGINT or SIGTERM; a second signal ends it at once.
+    /// Serve an application until SIGINT or SIGTERM; a further SIGINT ends it at once.
     Up {
         /// Address to listen on; port 0 takes a free one.
         #[arg(long, default_value = "127.0.0.1:3000")]
@@ -59,14 +59,14 @@ async fn main() -> anyhow::Result<()> {
     host::serve(listener, app, stop).await
 }
 
-/// Resolves at the first SIGINT or SIGTERM; the second one exits the process.
+/// Resolves at the first SIGINT or SIGTERM; a further SIGINT (Ctrl-C twice) exits the process.
 fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     Ok(async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         tokio::spawn(async move {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            interrupt.recv().await;
             std::process::exit(130);
         });
     })

@@ -18,6 +18,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Builder {
     pub directory: TempDir,
     manifest: String,
+    listen: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -48,6 +49,7 @@ source = "{}"
     Builder {
         directory: tempfile::tempdir().expect("a temporary directory"),
         manifest,
+        listen: "127.0.0.1:0".into(),
         arguments: Vec::new(),
         environment: Vec::new(),
     }
@@ -62,6 +64,11 @@ impl Builder {
     /// Adds lines at the end of the manifest.
     pub fn manifest(mut self, lines: &str) -> Self {
         self.manifest.push_str(lines);
+        self
+    }
+
+    pub fn listen(mut self, address: &str) -> Self {
+        self.listen = address.into();
         self
     }
 
@@ -126,7 +133,7 @@ impl Builder {
         std::fs::write(&manifest, &self.manifest).expect("the manifest is written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
         command
-            .args(["up", "--listen", "127.0.0.1:0"])
+            .args(["up", "--listen", &self.listen])
             .arg("--manifest")
             .arg(&manifest)
             .arg("--state-dir")

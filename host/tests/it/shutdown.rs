@@ -62,3 +62,16 @@ async fn idle_connections_do_not_hold_it_up() {
     host.signal(Signal::SIGTERM);
     assert_eq!(host.wait().0, Some(0));
 }
+
+#[tokio::test]
+async fn a_second_sigint_ends_it_at_once() {
+    let host = guest("")
+        .argument("--shutdown-grace-ms")
+        .argument("600000")
+        .start();
+    let _endless = host.get("drip?count=1000000&gap_ms=10").await;
+    host.signal(Signal::SIGINT);
+    host.log_line("stopping").await;
+    host.signal(Signal::SIGINT);
+    assert_eq!(host.wait().0, Some(130));
+}

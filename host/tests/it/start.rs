@@ -78,3 +78,44 @@ fn keeps_compiled_code_on_disk() {
     let entries = std::fs::read_dir(cache).expect("the directory is there");
     assert!(entries.count() > 0);
 }
+
+#[test]
+fn refuses_files_that_it_cannot_show() {
+    for (files, reason) in [
+        (r#""dist/*.html""#, "patterns are not supported"),
+        (r#""../secret""#, "outside the manifest's directory"),
+        (
+            r#"{ source = "absent", destination = "/" }"#,
+            "which does not exist",
+        ),
+        (
+            r#"{ source = "dist", destination = "pages" }"#,
+            "which must be an absolute path",
+        ),
+        (
+            r#"{ source = "dist", destination = "/" }, "dist/a.txt""#,
+            "put the files into the directory",
+        ),
+    ] {
+        let said = guest(&format!("files = [{files}]"))
+            .file("dist/a.txt", "a")
+            .fails();
+        assert!(
+            said.contains("component `guest`") && said.contains(reason),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn names_a_port_that_is_taken() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    let said = guest("").listen(&address.to_string()).fails();
+    assert!(
+        said.contains(&format!(
+            "could not listen on {address}; choose another with --listen"
+        )),
+        "{said}"
+    );
+}
