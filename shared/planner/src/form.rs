@@ -31,7 +31,7 @@ pub(crate) fn plan(prompt: &Prompt, framework: Framework) -> Plan {
     distinguish(&mut fields);
     let button = button(named.button, named.wants.button, &fields, &action);
     let title = title::given(prompt)
-        .or_else(|| title::of_prompt(prompt))
+        .or_else(|| title::of_prompt(prompt).filter(|title| !fields::names_component(title)))
         .unwrap_or_else(|| action::title(&action).to_owned());
     Plan {
         title,

@@ -301,7 +301,8 @@ pub enum Action {
     Greeting,
     /// Calculates with the numbers. More than one operation adds a choice of it.
     Arithmetic {
-        /// Out of `add`, `subtract`, `multiply`, `divide`, `average`.
+        /// Out of `add`, `subtract`, `multiply`, `divide`, `average`, `percent`; or, of one number,
+        /// `square`, `cube`, `double`, `root`.
         operations: Vec<String>,
     },
     /// Changes the first text.

@@ -59,7 +59,8 @@ const CALENDAR: [&str; 8] = [
 ];
 
 /// Words that make an average of anything: `sales_rate`.
-const ALWAYS_MEAN: [&str; 24] = [
+const ALWAYS_MEAN: [&str; 25] = [
+    "preis",
     "rate",
     "ratio",
     "pct",
@@ -142,7 +143,10 @@ const MEAN: [&str; 51] = [
 ];
 
 /// Words of quantities that are added up.
-const SUM: [&str; 51] = [
+const SUM: [&str; 54] = [
+    "menge",
+    "anzahl",
+    "betrag",
     "cost",
     "sale",
     "revenue",
@@ -326,6 +330,23 @@ mod tests {
                 row % 3 == 0,
             );
         }
-        check(&csv, expect![""]);
+        check(
+            &csv,
+            expect![[r#"
+            order_id: Identifier
+            customer_no: Identifier
+            zip: Dimension
+            year: Time
+            month: Dimension
+            amount: Measure, Sum
+            unit_price: Measure, Mean
+            rating: Measure, Mean
+            region: Dimension
+            name: Identifier
+            note: Other
+            lat: Identifier
+            paid: Dimension
+        "#]],
+        );
     }
 }

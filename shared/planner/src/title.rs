@@ -4,6 +4,12 @@ use crate::wording::{Prompt, humanize, one_line};
 
 const LONGEST: usize = 60;
 
+/// Things that are called something without giving the app its name.
+const PARTS: [&str; 14] = [
+    "checkbox", "button", "field", "column", "box", "slider", "dropdown", "textbox", "input",
+    "option", "file", "number", "area", "one",
+];
+
 /// The title that the prompt gives: what follows `called`, `titled` or `named` in quotes, or up to
 /// the end of the clause.
 pub(crate) fn given(prompt: &Prompt) -> Option<String> {
@@ -18,6 +24,13 @@ pub(crate) fn given(prompt: &Prompt) -> Option<String> {
         "dashboard named ",
     ] {
         let Some(at) = lower.find(cue) else { continue };
+        let before = lower[..at]
+            .split_whitespace()
+            .next_back()
+            .unwrap_or_default();
+        if PARTS.contains(&before) {
+            continue;
+        }
         let rest = &text[at + cue.len()..];
         if let Some(quoted) = quoted(rest) {
             return Some(shorten(quoted));

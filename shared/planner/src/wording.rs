@@ -127,7 +127,7 @@ pub(crate) struct Mention {
 
 /// The words of a name as stems: `temp_max`, `tempMax` and `Temp Max` are the same.
 pub(crate) fn stems(name: &str) -> Vec<String> {
-    spaced(name)
+    spaced(name, &['_', '-', '.', '/', '(', ')', '[', ']'])
         .split(' ')
         .filter(|word| !word.is_empty())
         .map(stem)
@@ -136,7 +136,7 @@ pub(crate) fn stems(name: &str) -> Vec<String> {
 
 /// A name as a person writes it: `temp_max` becomes `Temp max`.
 pub(crate) fn humanize(name: &str) -> String {
-    let spaced = one_line(&spaced(name));
+    let spaced = one_line(&spaced(name, &['_', '-']));
     let mut letters = spaced.chars();
     match letters.next() {
         Some(first) => first.to_uppercase().chain(letters).collect(),
@@ -171,15 +171,19 @@ pub(crate) fn one_line(text: &str) -> String {
         .join(" ")
 }
 
-fn spaced(name: &str) -> String {
+/// The words of a name apart: at the separators, and where capitals begin.
+fn spaced(name: &str, separators: &[char]) -> String {
     let mut text = String::with_capacity(name.len() + 4);
     let mut previous_is_lower = false;
     for letter in name.chars() {
-        let separates = matches!(letter, '_' | '-' | '.' | '/' | '(' | ')' | '[' | ']');
         if previous_is_lower && letter.is_uppercase() {
             text.push(' ');
         }
-        text.push(if separates { ' ' } else { letter });
+        text.push(if separators.contains(&letter) {
+            ' '
+        } else {
+            letter
+        });
         previous_is_lower = letter.is_lowercase();
     }
     text

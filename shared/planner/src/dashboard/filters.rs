@@ -1,7 +1,7 @@
 //! Chooses what the rows can be narrowed by.
 
 use model::Framework;
-use profile::ColumnType;
+use profile::{ColumnType, Scalar};
 
 use super::Context;
 use crate::plan::Filter;
@@ -25,6 +25,16 @@ pub(super) fn choose(context: &Context<'_>, framework: Framework) -> Vec<Filter>
     let (dates, years): (Vec<_>, Vec<_>) = times
         .iter()
         .partition(|(column, _)| column.kind.is_temporal());
+    // Days are picked, so that there have to be two.
+    let day = |end: &Option<Scalar>| {
+        end.as_ref()
+            .and_then(Scalar::as_str)
+            .map(|end| end.get(..10).map(str::to_owned))
+    };
+    let dates: Vec<_> = dates
+        .into_iter()
+        .filter(|(column, _)| day(&column.min) != day(&column.max))
+        .collect();
     if let Some((column, _)) = dates.first() {
         filters.push(Filter::Period {
             column: column.name.clone(),

@@ -94,6 +94,12 @@ fn chart(prompt: &Prompt, fields: &mut Vec<Field>, assumptions: &mut Vec<String>
         .filter(|field| field.kind.is_numeric())
         .count();
     let wave = prompt.has(&["sine", "sin", "wave", "cosine"]);
+    // "A chart of numbers" means no input for one number.
+    let plain = prompt.has(&["bar", "pie", "histogram"]);
+    if !wave && plain && numbers == 1 {
+        fields.retain(|field| field.label != "Number" && field.label != "Numbers");
+        return bars(fields, assumptions);
+    }
     if wave || numbers == 1 {
         if !wave {
             assumptions.push("what the chart shows is not said, so it is a sine wave whose frequency is the number".to_owned());
@@ -109,6 +115,10 @@ fn chart(prompt: &Prompt, fields: &mut Vec<Field>, assumptions: &mut Vec<String>
         }
         return Action::Wave;
     }
+    bars(fields, assumptions)
+}
+
+fn bars(fields: &mut Vec<Field>, assumptions: &mut Vec<String>) -> Action {
     if fields.is_empty() {
         fields.push(Field {
             label: "Numbers, with commas between".to_owned(),
@@ -119,65 +129,102 @@ fn chart(prompt: &Prompt, fields: &mut Vec<Field>, assumptions: &mut Vec<String>
     Action::Bars
 }
 
+/// The words for each operation, given as stems.
+const OPERATIONS: [(&str, &[&str]); 5] = [
+    ("add", &["add", "sum", "addition", "plus", "total"]),
+    (
+        "subtract",
+        &["subtract", "difference", "minus", "subtraction"],
+    ),
+    ("multiply", &["multiply", "product", "multiplication"]),
+    ("divide", &["divide", "quotient", "division"]),
+    ("average", &["average", "mean"]),
+];
+
+/// The same for those that take one number; the first that occurs counts ("square root" is a root).
+const OPERATIONS_ON_ONE: [(&str, &[&str]); 4] = [
+    ("root", &["root", "sqrt"]),
+    ("square", &["square", "squared"]),
+    ("cube", &["cube", "cubed"]),
+    ("double", &["double", "doubled", "twice"]),
+];
+
 fn arithmetic(
     prompt: &Prompt,
     fields: &mut Vec<Field>,
     assumptions: &mut Vec<String>,
 ) -> Option<Action> {
-    const WORDS: [(&str, &[&str]); 5] = [
-        ("add", &["add", "sum", "addition", "plus", "total"]),
-        (
-            "subtract",
-            &["subtract", "difference", "minus", "subtraction"],
-        ),
-        ("multiply", &["multiply", "product", "multiplication"]),
-        ("divide", &["divide", "quotient", "division"]),
-        ("average", &["average", "mean"]),
-    ];
-    let numbers = |fields: &[Field]| {
-        fields
-            .iter()
-            .filter(|field| field.kind.is_numeric())
-            .count()
-    };
-    let mut operations: Vec<String> = WORDS
+    let numbers = fields
         .iter()
-        .filter(|(_, words)| prompt.has(words))
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
+        .filter(|field| field.kind.is_numeric())
+        .count();
     let calculator = prompt.has(&["calculator", "calculate", "compute"]);
-    let names_numbers = numbers(fields) >= 2 || calculator || prompt.has(&["number"]);
-    if !names_numbers || (operations.is_empty() && !calculator) {
+    let speaks_of_numbers = numbers > 0 || calculator || prompt.has(&["number"]);
+    if !speaks_of_numbers {
         return None;
     }
-    // "Total price from price and quantity".
-    let priced = fields
+    let on_one = OPERATIONS_ON_ONE
         .iter()
-        .any(|field| field.label.to_lowercase().contains("quantity"));
-    if priced && operations == ["add"] && prompt.has(&["total"]) {
-        operations = vec!["multiply".to_owned()];
-        assumptions.push("the total is taken as the product of the numbers".to_owned());
-    }
-    if operations.is_empty() {
-        operations = ["add", "subtract", "multiply", "divide"]
-            .map(str::to_owned)
-            .to_vec();
-        assumptions.push(
-            "how to calculate is not said, so there is a choice of four operations".to_owned(),
-        );
-    }
-    if numbers(fields) == 1 {
+        .find(|(_, words)| prompt.has(words));
+    let operations: Vec<String> = match on_one.filter(|_| numbers < 2) {
+        Some((operation, _)) => vec![(*operation).to_owned()],
+        None => operations_on_many(prompt, fields, numbers, calculator, assumptions)?,
+    };
+    let wanted: &[&str] = if on_one.is_some() {
+        &["Number"]
+    } else {
+        &["A", "B"]
+    };
+    if numbers < wanted.len() {
         fields.retain(|field| !field.kind.is_numeric());
-    }
-    if numbers(fields) == 0 {
-        for label in ["A", "B"] {
+        for label in wanted {
             fields.push(Field {
-                label: label.to_owned(),
+                label: (*label).to_owned(),
                 kind: FieldKind::Number,
             });
         }
     }
     Some(Action::Arithmetic { operations })
+}
+
+fn operations_on_many(
+    prompt: &Prompt,
+    fields: &[Field],
+    numbers: usize,
+    calculator: bool,
+    assumptions: &mut Vec<String>,
+) -> Option<Vec<String>> {
+    let speaks_of_several = numbers >= 2 || calculator || prompt.has(&["number"]);
+    if !speaks_of_several {
+        return None;
+    }
+    if numbers == 2 && prompt.has(&["tip", "percent", "percentage", "tax", "vat", "discount"]) {
+        assumptions.push("the second number is taken as a percentage of the first".to_owned());
+        return Some(vec!["percent".to_owned()]);
+    }
+    let named = OPERATIONS.iter().filter(|(_, words)| prompt.has(words));
+    let operations: Vec<String> = named
+        .map(|(operation, _)| (*operation).to_owned())
+        .collect();
+    // "Total price from price and quantity".
+    let counts = fields
+        .iter()
+        .any(|field| field.label.to_lowercase().contains("quantity"));
+    if counts && operations == ["add"] && prompt.has(&["total"]) {
+        assumptions.push("the total is taken as the product of the numbers".to_owned());
+        return Some(vec!["multiply".to_owned()]);
+    }
+    if operations.is_empty() && calculator {
+        assumptions.push(
+            "how to calculate is not said, so there is a choice of four operations".to_owned(),
+        );
+        return Some(
+            ["add", "subtract", "multiply", "divide"]
+                .map(str::to_owned)
+                .to_vec(),
+        );
+    }
+    (!operations.is_empty()).then_some(operations)
 }
 
 fn text_action(prompt: &Prompt, fields: &mut Vec<Field>) -> Option<Action> {

@@ -52,6 +52,19 @@ pub(super) fn read(text: &str) -> Named {
     reader.named
 }
 
+/// Whether a text speaks of the parts of a page, as a good title does not.
+pub(super) fn names_component(text: &str) -> bool {
+    let tokens = lex(text);
+    (0..tokens.len()).any(|at| match component(&tokens, at) {
+        Some((Component::Input(kind), _)) => !matches!(
+            kind,
+            FieldKind::Text { .. } | FieldKind::Image | FieldKind::File
+        ),
+        Some((Component::Button, _)) => true,
+        _ => false,
+    })
+}
+
 struct Reader {
     tokens: Vec<Token>,
     used: Vec<bool>,
@@ -123,6 +136,10 @@ impl Reader {
             let Some(kind) = noun(self.stem(at)) else {
                 continue;
             };
+            // A total is a result.
+            if at > 0 && self.stem(at - 1) == "total" {
+                continue;
+            }
             // "First name", "phone number".
             let first = at > 0 && !self.used[at - 1] && words::qualifies(self.stem(at - 1));
             let start = at - usize::from(first);
@@ -132,13 +149,13 @@ impl Reader {
                 .iter()
                 .map(Token::text)
                 .collect();
-            found.push((
-                at,
-                Field {
-                    label: humanize(&words.join(" ").to_lowercase()),
-                    kind,
-                },
-            ));
+            let label = humanize(&words.join(" ").to_lowercase());
+            if !found
+                .iter()
+                .any(|(_, field): &(usize, Field)| field.label == label)
+            {
+                found.push((at, Field { label, kind }));
+            }
         }
         found
     }
@@ -155,7 +172,7 @@ impl Reader {
             "for" | "called" | "named" | "labelled" | "labeled" | "saying"
         ) {
             if let Some(Token::Quoted(text)) = self.tokens.get(end + 1) {
-                let text = text.clone();
+                let text = text.trim().to_owned();
                 self.used[end..=end + 1].fill(true);
                 return Some(text);
             }
@@ -222,9 +239,10 @@ impl Reader {
         end: usize,
     ) -> Vec<Field> {
         let kind = self.complete(kind, end);
+        let named = label.is_some();
         let base = label.unwrap_or_else(|| words::default_label(&kind).to_owned());
         let letters = self.letters(end);
-        if letters.len() > 1 {
+        if letters.len() > 1 || (letters.len() == 1 && !named) {
             return letters
                 .into_iter()
                 .map(|label| Field {
@@ -276,7 +294,13 @@ impl Reader {
             }
             at += 1;
         }
-        if names.len() > 1 {
+        // "A slider x", but not "a slider a user moves".
+        if names.len() == 1
+            && (names[0].0 != end || names[0].1.len() > 1 || names[0].1.eq_ignore_ascii_case("a"))
+        {
+            return Vec::new();
+        }
+        if !names.is_empty() {
             for (at, _) in &names {
                 self.used[*at] = true;
             }
@@ -372,7 +396,7 @@ impl Reader {
         while to < self.tokens.len() && to - at < 3 {
             let token = &self.tokens[to];
             let word = matches!(token, Token::Word(..)) && !self.used[to];
-            if !word || is_connective(token.stem()) || component(&self.tokens, to).is_some() {
+            if !word || words::ends_option(token.stem()) || component(&self.tokens, to).is_some() {
                 break;
             }
             to += 1;

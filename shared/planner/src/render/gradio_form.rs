@@ -97,8 +97,12 @@ fn input(code: &mut Code, field: &Field, variable: &str) {
         )
     };
     let (component, arguments) = match &field.kind {
-        FieldKind::Text { lines: ..=1 } => ("Textbox", vec![]),
-        FieldKind::Text { lines } => ("Textbox", vec![format!("lines={lines}")]),
+        // Without a value the first call would get `None`.
+        FieldKind::Text { lines: ..=1 } => ("Textbox", vec!["value=\"\"".to_owned()]),
+        FieldKind::Text { lines } => (
+            "Textbox",
+            vec!["value=\"\"".to_owned(), format!("lines={lines}")],
+        ),
         FieldKind::Number => ("Number", vec!["value=0".to_owned()]),
         FieldKind::Slider { min, max } => {
             let middle = min + (max - min) / 2;

@@ -187,15 +187,24 @@ impl<'a> Form<'a> {
     fn arithmetic(&self, code: &mut Code, operations: &[String]) {
         let numbers = self.numbers();
         let join = |operator: &str| numbers.join(&format!(" {operator} "));
+        let first = numbers.first().copied().unwrap_or("0");
         let formula = |operation: &str| match operation {
             "subtract" => join("-"),
             "multiply" => join("*"),
             "divide" => join("/"),
             "average" => format!("({}) / {}", join("+"), numbers.len()),
+            "percent" => format!("{} / 100", join("*")),
+            "square" => format!("{first}**2"),
+            "cube" => format!("{first}**3"),
+            "double" => format!("{first} * 2"),
+            "root" => format!("abs({first}) ** 0.5"),
             _ => join("+"),
         };
         code.line("\"\"\"Calculate with the numbers.\"\"\"");
-        code.line(format!("if None in ({}):", numbers.join(", ")));
+        match numbers[..] {
+            [only] => code.line(format!("if {only} is None:")),
+            _ => code.line(format!("if None in ({}):", numbers.join(", "))),
+        }
         code.line("    return \"Enter all numbers.\"");
         let divides = operations.iter().any(|operation| operation == "divide");
         let divisors: Vec<String> = numbers
@@ -203,7 +212,10 @@ impl<'a> Form<'a> {
             .skip(1)
             .map(|number| (*number).to_owned())
             .collect();
-        let guard = format!("0 in ({},)", divisors.join(", "));
+        let guard = match &divisors[..] {
+            [only] => format!("{only} == 0"),
+            _ => format!("0 in ({})", divisors.join(", ")),
+        };
         if let [only] = operations {
             if divides {
                 code.line(format!(

@@ -30,7 +30,7 @@ def moved(controls, values):
         elif isinstance(control, gr.Dropdown) and control.multiselect:
             new[index] = [control.choices[0][1]]
         elif isinstance(control, gr.DateTime) and control.value:
-            new[index] = None
+            new[index] = "2000-06-01" if control.label.endswith("to") else "2099-01-01"
         elif isinstance(control, gr.Textbox):
             new[index] = "Ada"
         elif isinstance(control, gr.Number):
@@ -55,7 +55,7 @@ def drive(folder, number):
     try:
         client = Client(url, verbose=False)
         if isinstance(module.demo, gr.ChatInterface):
-            return {"title": module.demo.title, "start": [client.predict("hello", api_name="/chat")], "moved": {}}
+            return {"title": module.demo.title, "start": [client.predict("hello", api_name="/respond")], "moved": {}}
         name = next(name for name in ("update", "respond", "add_row") if hasattr(module, name))
         controls = getattr(module, "controls", None) or module.inputs
         controls = [control for control in controls if not isinstance(control, gr.State)]

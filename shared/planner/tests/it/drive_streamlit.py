@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 
@@ -55,6 +56,8 @@ def press(app):
 
 def drive(folder):
     os.chdir(folder)
+    # All apps share this process, and the same text of a function is the same key of the cache.
+    st.cache_data.clear()
     app = AppTest.from_file(os.path.abspath("app.py"), default_timeout=60).run()
     report = {"start": state(app), "moved": {}}
     for label, move in list(moves(app)):

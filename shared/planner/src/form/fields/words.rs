@@ -23,6 +23,10 @@ pub(super) fn component(tokens: &[Token], at: usize) -> Option<(Component, usize
     if matches!(first, "number" | "text" | "date") && second == "of" {
         return None;
     }
+    // "A phone number" is no number to calculate with.
+    if first == "number" && at > 0 && tokens[at - 1].stem() == "phone" {
+        return None;
+    }
     one_word(first).map(|component| (component, 1))
 }
 
@@ -117,7 +121,6 @@ pub(super) fn qualifies(stem: &str) -> bool {
             | "company"
             | "due"
             | "unit"
-            | "total"
             | "favorite"
             | "favourite"
     )
@@ -235,6 +238,26 @@ pub(super) fn is_connective(stem: &str) -> bool {
         "per",
     ];
     WORDS.contains(&stem)
+}
+
+/// Words that end one option of a list.
+pub(super) fn ends_option(stem: &str) -> bool {
+    matches!(
+        stem,
+        "a" | "an"
+            | "the"
+            | "and"
+            | "or"
+            | "with"
+            | "that"
+            | "which"
+            | "for"
+            | "to"
+            | "then"
+            | "plus"
+            | "in"
+            | "on"
+    )
 }
 
 /// What an input is called when nobody says.
