@@ -59,8 +59,14 @@ impl Shell {
             .await?;
         Ok(Self {
             stdin: process.stdin.take().ok_or(ShellError::Pipe("stdin"))?,
-            stdout: Stream::new(process.stdout.take().ok_or(ShellError::Pipe("stdout"))?, false),
-            stderr: Stream::new(process.stderr.take().ok_or(ShellError::Pipe("stderr"))?, true),
+            stdout: Stream::new(
+                process.stdout.take().ok_or(ShellError::Pipe("stdout"))?,
+                false,
+            ),
+            stderr: Stream::new(
+                process.stderr.take().ok_or(ShellError::Pipe("stderr"))?,
+                true,
+            ),
             process,
             executions: 0,
         })
@@ -81,7 +87,11 @@ impl Shell {
         outputs: &mpsc::Sender<Output>,
     ) -> Result<(), String> {
         self.executions += 1;
-        let _ = outputs.send(Output::NumberOfExecutions { execution_count: self.executions }).await;
+        let _ = outputs
+            .send(Output::NumberOfExecutions {
+                execution_count: self.executions,
+            })
+            .await;
         let handle = self.process.handle();
         let lost = |error: io::Error| format!("cannot talk to bash: {error}");
         let token = clock::random_id(20).map_err(lost)?;
@@ -105,7 +115,10 @@ impl Shell {
         };
         let Some(status) = status else {
             let last = async {
-                tokio::join!(self.stdout.read_to(&token, outputs), self.stderr.read_to(&token, outputs))
+                tokio::join!(
+                    self.stdout.read_to(&token, outputs),
+                    self.stderr.read_to(&token, outputs)
+                )
             };
             let _ = timeout(LAST_OUTPUT_WITHIN, last).await;
             return match handle.wait().await {
@@ -124,7 +137,9 @@ impl Shell {
 
 async fn report(status: i32, outputs: &mpsc::Sender<Output>) {
     if status != 0 {
-        let _ = outputs.send(Output::error("ExitCode", format!("exit code {status}"))).await;
+        let _ = outputs
+            .send(Output::error("ExitCode", format!("exit code {status}")))
+            .await;
     }
 }
 
@@ -138,7 +153,11 @@ struct Stream {
 
 impl Stream {
     fn new(pipe: pipe::Receiver, is_stderr: bool) -> Self {
-        Self { pipe, is_stderr, held: Vec::new() }
+        Self {
+            pipe,
+            is_stderr,
+            held: Vec::new(),
+        }
     }
 
     /// Passes text on until the end mark; its exit code. `None` when the pipe ends before.
@@ -171,7 +190,9 @@ fn take_text(held: &mut Vec<u8>, mark: &[u8]) -> (String, Option<i32>) {
     if let Some(at) = held.windows(mark.len()).position(|window| window == mark) {
         let status = &held[at + mark.len()..];
         if let Some(length) = status.iter().position(|&byte| byte == 0) {
-            let status = std::str::from_utf8(&status[..length]).ok().and_then(|text| text.parse().ok());
+            let status = std::str::from_utf8(&status[..length])
+                .ok()
+                .and_then(|text| text.parse().ok());
             let text = String::from_utf8_lossy(&held[..at]).into_owned();
             held.drain(..at + mark.len() + length + 1);
             return (text, Some(status.unwrap_or(-1)));
@@ -181,7 +202,10 @@ fn take_text(held: &mut Vec<u8>, mark: &[u8]) -> (String, Option<i32>) {
         return (text, None);
     }
     // The last bytes may begin a mark, or be the first part of a character.
-    let begins_mark = (0..held.len()).rev().take(mark.len()).find(|&at| mark.starts_with(&held[at..]));
+    let begins_mark = (0..held.len())
+        .rev()
+        .take(mark.len())
+        .find(|&at| mark.starts_with(&held[at..]));
     let end = begins_mark.unwrap_or(held.len());
     let end = match std::str::from_utf8(&held[..end]) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
@@ -212,7 +236,11 @@ mod tests {
     fn text_and_exit_code_are_the_same_in_pieces_of_any_size() {
         let bytes = "gr\u{fc}n \u{1f600} \0 tok\n\0token 130\0".as_bytes();
         for step in 1..=bytes.len() {
-            assert_eq!(read(bytes, step), ("gr\u{fc}n \u{1f600} \0 tok\n".to_owned(), Some(130)), "{step}");
+            assert_eq!(
+                read(bytes, step),
+                ("gr\u{fc}n \u{1f600} \0 tok\n".to_owned(), Some(130)),
+                "{step}"
+            );
         }
     }
 
@@ -223,6 +251,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_do_not_stop_it() {
-        assert_eq!(read(b"a\xff\xfeb\0token 0\0", 100), ("a\u{fffd}\u{fffd}b".to_owned(), Some(0)));
+        assert_eq!(
+            read(b"a\xff\xfeb\0token 0\0", 100),
+            ("a\u{fffd}\u{fffd}b".to_owned(), Some(0))
+        );
     }
 }

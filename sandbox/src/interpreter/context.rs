@@ -101,7 +101,11 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    async fn start(sandbox: &Sandbox, language: Language, cwd: Option<&str>) -> Result<Self, StartError> {
+    async fn start(
+        sandbox: &Sandbox,
+        language: Language,
+        cwd: Option<&str>,
+    ) -> Result<Self, StartError> {
         Ok(match language {
             Language::Python => Self::Python(Box::new(Kernel::start(sandbox, cwd).await?)),
             Language::Bash => Self::Bash(Box::new(Shell::start(sandbox, cwd).await?)),
@@ -138,8 +142,17 @@ impl Context {
         cwd: Option<String>,
     ) -> Result<Self, StartError> {
         let engine = Engine::start(sandbox, language, cwd.as_deref()).await?;
-        let turn = Turn { engine: Some(engine), notice: None };
-        Ok(Self { id, language, cwd, turn: Arc::new(Mutex::new(turn)), halt: watch::Sender::new(Halt::No) })
+        let turn = Turn {
+            engine: Some(engine),
+            notice: None,
+        };
+        Ok(Self {
+            id,
+            language,
+            cwd,
+            turn: Arc::new(Mutex::new(turn)),
+            halt: watch::Sender::new(Halt::No),
+        })
     }
 
     /// Where it was started, as the caller would write it.
@@ -187,7 +200,10 @@ impl Turn {
         context: &Context,
     ) -> Result<(&mut Engine, Option<String>), StartError> {
         // It may also have ended between two executions.
-        let ended = self.engine.as_ref().is_none_or(|engine| engine.process().exit().is_some());
+        let ended = self
+            .engine
+            .as_ref()
+            .is_none_or(|engine| engine.process().exit().is_some());
         if ended {
             let lost = "the context had ended and was started again: its variables are gone\n";
             self.notice.get_or_insert_with(|| lost.to_owned());
@@ -195,9 +211,14 @@ impl Turn {
         }
         let engine = match &mut self.engine {
             Some(engine) => engine,
-            none => none.insert(Engine::start(sandbox, context.language, context.cwd.as_deref()).await?),
+            none => {
+                none.insert(Engine::start(sandbox, context.language, context.cwd.as_deref()).await?)
+            }
         };
-        Ok((engine, self.notice.take().filter(|notice| !notice.is_empty())))
+        Ok((
+            engine,
+            self.notice.take().filter(|notice| !notice.is_empty()),
+        ))
     }
 
     /// The engine is of no use any more; tell the next caller why, unless he was told.

@@ -20,8 +20,12 @@ use crate::sandbox::Sandbox;
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How long an interrupted program has, by how often it is interrupted: some code takes the first
 /// one for its own affair.
-const INTERRUPTS: [Duration; 4] =
-    [Duration::from_millis(500), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(1)];
+const INTERRUPTS: [Duration; 4] = [
+    Duration::from_millis(500),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+];
 /// Lines that wait for the network; more wait in the kernel's own queue.
 const LINES: usize = 64;
 
@@ -45,7 +49,9 @@ pub(crate) fn start(sandbox: Arc<Sandbox>, context: Arc<Context>, code: Code) ->
     Body::from_stream(stream::unfold(receiver, next_line))
 }
 
-async fn next_line(mut outputs: mpsc::Receiver<Output>) -> Option<(Result<Bytes, Infallible>, mpsc::Receiver<Output>)> {
+async fn next_line(
+    mut outputs: mpsc::Receiver<Output>,
+) -> Option<(Result<Bytes, Infallible>, mpsc::Receiver<Output>)> {
     let output = match timeout(KEEPALIVE_EVERY, outputs.recv()).await {
         Ok(output) => output?,
         Err(_) => Output::Keepalive,
@@ -69,7 +75,13 @@ async fn run(
     };
     let (engine, notice) = match turn.engine(sandbox, context).await {
         Ok(engine) => engine,
-        Err(error) => return cut_short(outputs, Output::error("UnexpectedEndOfExecution", error.to_string())).await,
+        Err(error) => {
+            return cut_short(
+                outputs,
+                Output::error("UnexpectedEndOfExecution", error.to_string()),
+            )
+            .await;
+        }
     };
     if let Some(notice) = notice {
         let _ = outputs.send(Output::notice(notice)).await;
@@ -77,11 +89,15 @@ async fn run(
     match watch_over(engine, code, outputs, &mut halted).await {
         Outcome::Done => Output::EndOfExecution,
         Outcome::Ended(how) if how.is_empty() => {
-            turn.give_up("the shell had ended and was started again: its variables are gone\n".to_owned());
+            turn.give_up(
+                "the shell had ended and was started again: its variables are gone\n".to_owned(),
+            );
             Output::EndOfExecution
         }
         Outcome::Ended(how) => {
-            let lost = format!("the context ended while the code ran ({how}); its variables are gone, the next execution gets a new one");
+            let lost = format!(
+                "the context ended while the code ran ({how}); its variables are gone, the next execution gets a new one"
+            );
             end(&mut turn);
             cut_short(outputs, Output::error("UnexpectedEndOfExecution", lost)).await
         }
@@ -90,7 +106,12 @@ async fn run(
             cut_short(outputs, halt_error(halt)).await
         }
         Outcome::Deaf => {
-            tracing::warn!(sandbox.id = sandbox.id, context.id = context.id, "an execution ignored its interrupt; context {} is started again", context.id);
+            tracing::warn!(
+                sandbox.id = sandbox.id,
+                context.id = context.id,
+                "an execution ignored its interrupt; context {} is started again",
+                context.id
+            );
             turn.give_up("the code before this did not stop when it was interrupted, so the context was started again: its variables are gone\n".to_owned());
             Output::EndOfExecution
         }
@@ -118,7 +139,8 @@ async fn watch_over(
     let process = engine.process();
     let execution = engine.execute(&code.text, &code.env_vars, outputs);
     tokio::pin!(execution);
-    let over = |outcome: Result<(), String>| outcome.map_or_else(Outcome::Ended, |()| Outcome::Done);
+    let over =
+        |outcome: Result<(), String>| outcome.map_or_else(Outcome::Ended, |()| Outcome::Done);
     tokio::select! {
         biased;
         halt = next_halt(halted) => {
@@ -163,8 +185,14 @@ async fn next_halt(halted: &mut watch::Receiver<Halt>) -> Halt {
 
 fn halt_error(halt: Halt) -> Output {
     match halt {
-        Halt::Remove => Output::error("ExecutionAborted", "the context was removed while the code ran or waited"),
-        Halt::Restart(_) | Halt::No => Output::error("ContextRestarting", "the context was restarted while the code ran or waited"),
+        Halt::Remove => Output::error(
+            "ExecutionAborted",
+            "the context was removed while the code ran or waited",
+        ),
+        Halt::Restart(_) | Halt::No => Output::error(
+            "ContextRestarting",
+            "the context was restarted while the code ran or waited",
+        ),
     }
 }
 

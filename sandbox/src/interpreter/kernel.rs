@@ -22,7 +22,10 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use zeromq::{DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketRecv, SubSocket, ZmqError, ZmqMessage};
+use zeromq::{
+    DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketRecv, SubSocket, ZmqError,
+    ZmqMessage,
+};
 
 use super::message::Message;
 use super::output::Output;
@@ -103,7 +106,11 @@ impl Kernel {
         let key = clock::random_id(32)?;
         let mut process = sandbox
             .spawn(Spawn {
-                argv: vec![sandbox.python().display().to_string(), "-c".to_owned(), BOOTSTRAP.to_owned()],
+                argv: vec![
+                    sandbox.python().display().to_string(),
+                    "-c".to_owned(),
+                    BOOTSTRAP.to_owned(),
+                ],
                 cwd: cwd.map(Into::into),
                 stdin: true,
                 stdout: true,
@@ -132,14 +139,24 @@ impl Kernel {
             _ = handle.wait() => return Err(ended(&handle, &words, &mut readers).await),
         }
         let run = sandbox.run_dir_outside();
-        let sockets = [open_socket(run, &name, SHELL_SOCKET)?, open_socket(run, &name, IOPUB_SOCKET)?];
+        let sockets = [
+            open_socket(run, &name, SHELL_SOCKET)?,
+            open_socket(run, &name, IOPUB_SOCKET)?,
+        ];
         let connected = timeout(CONNECT_WITHIN, connect(&sockets, &key)).await;
         let (shell, iopub) = connected.map_err(|_| KernelError::Slow)??;
         let (shell, replies) = shell.split();
         let listener = Arc::new(Listener::default());
         readers.spawn(listen(iopub, listener.clone()));
         readers.spawn(drain(replies));
-        Ok(Self { process, shell, listener, words, _readers: readers, _sockets: sockets })
+        Ok(Self {
+            process,
+            shell,
+            listener,
+            words,
+            _readers: readers,
+            _sockets: sockets,
+        })
     }
 
     /// To signal it while it executes.
@@ -165,12 +182,15 @@ impl Kernel {
             allow_stdin: false,
             stop_on_error: false,
         };
-        let request = JupyterMessage::new(request, None).with_metadata(json!({ "env_vars": env_vars }));
+        let request =
+            JupyterMessage::new(request, None).with_metadata(json!({ "env_vars": env_vars }));
         let mut messages = self.listener.begin(request.header.msg_id.clone());
         let handle = self.process.handle();
         if let Err(error) = self.shell.send(request).await {
             tracing::debug!("a kernel takes no request: {error}");
-            let exit = timeout(CONNECT_WITHIN, handle.wait()).await.unwrap_or(Exit::Lost);
+            let exit = timeout(CONNECT_WITHIN, handle.wait())
+                .await
+                .unwrap_or(Exit::Lost);
             return Err(self.describe(exit));
         }
         let mut failed = false;
@@ -200,14 +220,20 @@ impl Kernel {
 }
 
 /// Gives a fresh kernel its settings and waits for its word that it is ready.
-async fn hand_over(process: &mut Process, run: &Path, name: &str, key: &str) -> io::Result<pipe::Receiver> {
+async fn hand_over(
+    process: &mut Process,
+    run: &Path,
+    name: &str,
+    key: &str,
+) -> io::Result<pipe::Receiver> {
     let settings = json!({ "program": PROGRAM, "socket": run.join(name), "key": key });
     let stdin = process.stdin.take();
     let mut stdin = stdin.ok_or_else(|| io::Error::other("the kernel has no stdin"))?;
     stdin.write_all(format!("{settings}\n").as_bytes()).await?;
     drop(stdin);
     let stdout = process.stdout.take();
-    let mut stdout = BufReader::new(stdout.ok_or_else(|| io::Error::other("the kernel has no stdout"))?);
+    let mut stdout =
+        BufReader::new(stdout.ok_or_else(|| io::Error::other("the kernel has no stdout"))?);
     let mut line = String::new();
     while line != "ready\n" {
         line.clear();
@@ -218,23 +244,39 @@ async fn hand_over(process: &mut Process, run: &Path, name: &str, key: &str) -> 
     Ok(stdout.into_inner())
 }
 
-async fn ended(handle: &ProcessHandle, words: &LastWords, readers: &mut JoinSet<()>) -> KernelError {
-    let exit = timeout(CONNECT_WITHIN, handle.wait()).await.unwrap_or(Exit::Lost);
+async fn ended(
+    handle: &ProcessHandle,
+    words: &LastWords,
+    readers: &mut JoinSet<()>,
+) -> KernelError {
+    let exit = timeout(CONNECT_WITHIN, handle.wait())
+        .await
+        .unwrap_or(Exit::Lost);
     // Its stderr ends with it; a child that holds it open is not waited for.
     let _ = timeout(LAST_MESSAGES_WITHIN, readers.join_next()).await;
-    KernelError::Ended { exit: describe(exit), words: words.get() }
+    KernelError::Ended {
+        exit: describe(exit),
+        words: words.get(),
+    }
 }
 
 fn open_socket(run: &Path, name: &str, number: u8) -> io::Result<OwnedFd> {
     let path = run.join(format!("{name}-{number}"));
-    Ok(openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?)
+    Ok(openat(
+        CWD,
+        path,
+        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
 
 async fn connect(
     sockets: &[OwnedFd; 2],
     key: &str,
 ) -> Result<(Connection<DealerSocket>, Connection<SubSocket>), ZmqError> {
-    let [shell_address, iopub_address] = sockets.each_ref().map(|socket| format!("ipc:///proc/self/fd/{}", socket.as_raw_fd()));
+    let [shell_address, iopub_address] = sockets
+        .each_ref()
+        .map(|socket| format!("ipc:///proc/self/fd/{}", socket.as_raw_fd()));
     let mut shell = DealerSocket::new();
     shell.connect(&shell_address).await?;
     let mut iopub = SubSocket::new();
@@ -243,7 +285,10 @@ async fn connect(
     // The kernel greets a subscriber; before that, its outputs would go nowhere.
     iopub.recv().await?;
     let session = "conductor";
-    Ok((Connection::new(shell, key, session), Connection::new(iopub, key, session)))
+    Ok((
+        Connection::new(shell, key, session),
+        Connection::new(iopub, key, session),
+    ))
 }
 
 /// Passes the kernel's broadcasts to the execution that waits for them.
@@ -277,7 +322,9 @@ impl Messages {
                 }
                 return true;
             }
-            let Some(output) = message.into_output() else { continue };
+            let Some(output) = message.into_output() else {
+                continue;
+            };
             let error = matches!(output, Output::Error { .. });
             if !(error && *failed) {
                 *failed |= error;
@@ -291,7 +338,11 @@ impl Messages {
 impl Listener {
     fn begin(&self, request: String) -> Messages {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let messages = Messages { messages: receiver, queued: Arc::default(), dropped: Arc::default() };
+        let messages = Messages {
+            messages: receiver,
+            queued: Arc::default(),
+            dropped: Arc::default(),
+        };
         let subscription = Subscription {
             request,
             messages: sender,
@@ -305,9 +356,14 @@ impl Listener {
     fn take(&self, message: ZmqMessage, key: &Connection<SubSocket>) -> Result<(), RuntimeError> {
         let size = message.iter().map(|part| part.len()).sum::<usize>();
         let parts = RawMessage::from_multipart(message, &key.mac)?.jparts;
-        let Some(message) = Message::read(&parts) else { return Ok(()) };
+        let Some(message) = Message::read(&parts) else {
+            return Ok(());
+        };
         let current = self.current();
-        let Some(current) = current.as_ref().filter(|current| current.request == message.parent) else {
+        let Some(current) = current
+            .as_ref()
+            .filter(|current| current.request == message.parent)
+        else {
             return Ok(());
         };
         let queued = current.queued.fetch_add(size, Ordering::Relaxed);

@@ -33,14 +33,21 @@ struct Header {
 impl Message {
     /// Reads header, parent header, metadata and content; `None` if it is no message.
     pub(crate) fn read(parts: &[Bytes]) -> Option<Self> {
-        let [header, parent, _metadata, content, ..] = parts else { return None };
+        let [header, parent, _metadata, content, ..] = parts else {
+            return None;
+        };
         let header: Header = serde_json::from_slice(header).ok()?;
         let parent: Header = serde_json::from_slice(parent).unwrap_or_default();
         let content = serde_json::from_slice(content)
             // Python lets lone surrogates through, as bytes that are not UTF-8.
             .or_else(|_| serde_json::from_str(&String::from_utf8_lossy(content)))
             .ok()?;
-        Some(Self { kind: header.msg_type, parent: parent.msg_id, date: header.date, content })
+        Some(Self {
+            kind: header.msg_type,
+            parent: parent.msg_id,
+            date: header.date,
+            content,
+        })
     }
 
     /// Whether the kernel is done with the request: every output of it came before.
@@ -55,10 +62,14 @@ impl Message {
             "execute_input" => Output::NumberOfExecutions {
                 execution_count: self.content["execution_count"].as_u64().unwrap_or_default(),
             },
-            "stream" if self.content["name"] == "stderr" => {
-                Output::Stderr { text: text(&self.content["text"]), timestamp: self.date }
-            }
-            "stream" => Output::Stdout { text: text(&self.content["text"]), timestamp: self.date },
+            "stream" if self.content["name"] == "stderr" => Output::Stderr {
+                text: text(&self.content["text"]),
+                timestamp: self.date,
+            },
+            "stream" => Output::Stdout {
+                text: text(&self.content["text"]),
+                timestamp: self.date,
+            },
             "execute_result" | "display_data" => Output::Result {
                 is_main_result: self.kind == "execute_result",
                 forms: match self.content["data"].take() {
@@ -104,7 +115,9 @@ fn forms(bundle: Map<String, Value>) -> Map<String, Value> {
         };
         let value = match (name, value) {
             ("text", Value::String(text)) => Value::String(unquoted(text)),
-            ("png" | "jpeg" | "pdf", Value::String(base64)) => Value::String(base64.trim_end().to_owned()),
+            ("png" | "jpeg" | "pdf", Value::String(base64)) => {
+                Value::String(base64.trim_end().to_owned())
+            }
             (_, value) => value,
         };
         forms.insert(name.to_owned(), value);
@@ -119,7 +132,9 @@ fn forms(bundle: Map<String, Value>) -> Map<String, Value> {
 fn unquoted(text: String) -> String {
     for quote in ['\'', '"'] {
         if text.len() >= 2
-            && let Some(inner) = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote))
+            && let Some(inner) = text
+                .strip_prefix(quote)
+                .and_then(|text| text.strip_suffix(quote))
         {
             return inner.to_owned();
         }
@@ -132,13 +147,17 @@ mod tests {
     use super::*;
 
     fn read(kind: &str, content: &str) -> Message {
-        let header = format!(r#"{{"msg_id":"b","msg_type":"{kind}","date":"2026-11-21T10:00:00Z"}}"#);
-        let parts = [&header, r#"{"msg_id":"a"}"#, "{}", content].map(|part| Bytes::from(part.to_owned()));
+        let header =
+            format!(r#"{{"msg_id":"b","msg_type":"{kind}","date":"2026-11-21T10:00:00Z"}}"#);
+        let parts =
+            [&header, r#"{"msg_id":"a"}"#, "{}", content].map(|part| Bytes::from(part.to_owned()));
         Message::read(&parts).expect("a whole message")
     }
 
     fn line(kind: &str, content: &str) -> String {
-        let output = read(kind, content).into_output().expect("a message that is shown");
+        let output = read(kind, content)
+            .into_output()
+            .expect("a message that is shown");
         String::from_utf8(output.line().to_vec()).expect("JSON is UTF-8")
     }
 
@@ -162,7 +181,10 @@ mod tests {
     #[test]
     fn a_traceback_is_one_text() {
         assert_eq!(
-            line("error", r#"{"ename":"E","evalue":"v","traceback":["a\n","b"]}"#),
+            line(
+                "error",
+                r#"{"ename":"E","evalue":"v","traceback":["a\n","b"]}"#
+            ),
             "{\"type\":\"error\",\"name\":\"E\",\"value\":\"v\",\"traceback\":\"a\\nb\"}\n"
         );
     }

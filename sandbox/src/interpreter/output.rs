@@ -23,7 +23,11 @@ pub(crate) enum Output {
         forms: Map<String, Value>,
     },
     /// The code raised, or could not be run to its end. At most one an execution.
-    Error { name: String, value: String, traceback: String },
+    Error {
+        name: String,
+        value: String,
+        traceback: String,
+    },
     /// Nothing happened for a while; only there to notice a caller that went away.
     Keepalive,
     /// Last line of an execution that was cut short; an `error` before it says why.
@@ -35,12 +39,19 @@ pub(crate) enum Output {
 impl Output {
     /// Text of the service itself.
     pub(crate) fn notice(text: impl Into<String>) -> Self {
-        Self::Stderr { text: text.into(), timestamp: now() }
+        Self::Stderr {
+            text: text.into(),
+            timestamp: now(),
+        }
     }
 
     /// An error that no program raised.
     pub(crate) fn error(name: &str, value: impl Into<String>) -> Self {
-        Self::Error { name: name.to_owned(), value: value.into(), traceback: String::new() }
+        Self::Error {
+            name: name.to_owned(),
+            value: value.into(),
+            traceback: String::new(),
+        }
     }
 
     /// The line, with its end.
