@@ -51,7 +51,10 @@ pub(crate) enum ContextError {
 impl Interpreter {
     /// A context by id.
     fn context(&self, id: &str) -> Result<Arc<Context>, ContextError> {
-        self.contexts().get(id).cloned().ok_or_else(|| ContextError::NotFound(id.to_owned()))
+        self.contexts()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| ContextError::NotFound(id.to_owned()))
     }
 
     /// The context of a language that is used without asking for one; made if there is none.
@@ -82,7 +85,9 @@ impl Interpreter {
     }
 
     fn remove(&self, id: &str) -> Result<Arc<Context>, ContextError> {
-        self.contexts().remove(id).ok_or_else(|| ContextError::NotFound(id.to_owned()))
+        self.contexts()
+            .remove(id)
+            .ok_or_else(|| ContextError::NotFound(id.to_owned()))
     }
 
     fn list(&self) -> Vec<Arc<Context>> {

@@ -7,14 +7,13 @@ use std::os::unix::net::UnixStream as BlockingUnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use thiserror::Error;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::protocol::{Exit, Failure, FromInit, Reply, Request};
+use crate::protocol::{Exit, Failure, FromInit, Numbered, Reply, Request};
 use crate::wire::{self, Incoming};
 
 /// An init that is alive answers in milliseconds; a walk through a huge tree may take a while.
@@ -64,8 +63,8 @@ pub struct Answer {
 pub struct Link {
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
     state: Arc<Mutex<State>>,
-    _reader: AbortOnDropHandle<()>,
-    _writer: AbortOnDropHandle<()>,
+    reader: AbortOnDropHandle<()>,
+    writer: AbortOnDropHandle<()>,
 }
 
 #[derive(Default)]
@@ -76,10 +75,13 @@ struct State {
     closed: bool,
 }
 
-#[derive(Serialize)]
-struct Numbered<'a> {
-    id: u64,
-    request: &'a Request,
+impl State {
+    fn end(&mut self) {
+        self.closed = true;
+        // Dropping the senders tells every waiter.
+        self.pending.clear();
+        self.exits.clear();
+    }
 }
 
 impl Link {
@@ -94,8 +96,8 @@ impl Link {
         Ok(Self {
             outgoing,
             state,
-            _reader: AbortOnDropHandle::new(reader),
-            _writer: AbortOnDropHandle::new(writer),
+            reader: AbortOnDropHandle::new(reader),
+            writer: AbortOnDropHandle::new(writer),
         })
     }
 
@@ -116,6 +118,13 @@ impl Link {
     pub fn notify(&self, request: &Request) {
         // A sandbox that has ended needs no notice.
         let _ = self.enqueue(request);
+    }
+
+    /// Closes the socket; everyone who waits is told that the sandbox is gone.
+    pub fn close(&self) {
+        self.reader.abort();
+        self.writer.abort();
+        lock(&self.state).end();
     }
 
     fn enqueue(&self, request: &Request) -> Result<oneshot::Receiver<Answer>, LinkError> {
@@ -142,7 +151,10 @@ async fn write(socket: Arc<UnixStream>, mut frames: mpsc::UnboundedReceiver<Vec<
         let mut sent = 0;
         while sent < frame.len() {
             let rest = &frame[sent..];
-            match socket.async_io(Interest::WRITABLE, || wire::send_some(&*socket, rest, &[])).await {
+            match socket
+                .async_io(Interest::WRITABLE, || wire::send_some(&*socket, rest, &[]))
+                .await
+            {
                 Ok(count) => sent += count,
                 // The reader sees the end of the socket and says so to everyone who waits.
                 Err(_) => return,
@@ -157,17 +169,16 @@ async fn read(socket: Arc<UnixStream>, state: Arc<Mutex<State>>) {
     {
         tracing::debug!(%error, "the socket to an init broke");
     }
-    let mut state = lock(&state);
-    state.closed = true;
-    // Dropping the senders tells every waiter that the sandbox is gone.
-    state.pending.clear();
-    state.exits.clear();
+    lock(&state).end();
 }
 
 async fn read_until_end(socket: &UnixStream, state: &Mutex<State>) -> io::Result<()> {
     loop {
         let mut incoming = Incoming::default();
-        while !socket.async_io(Interest::READABLE, || incoming.read_some(socket)).await? {}
+        while !socket
+            .async_io(Interest::READABLE, || incoming.read_some(socket))
+            .await?
+        {}
         let (message, descriptors) = incoming.finish()?;
         deliver(&mut lock(state), message, descriptors);
     }
@@ -192,7 +203,11 @@ fn deliver(state: &mut State, message: FromInit, descriptors: Vec<OwnedFd>) {
             };
             if let Some(waiter) = state.pending.remove(&id) {
                 // A caller that gave up drops the answer, and with it the descriptors.
-                let _ = waiter.send(Answer { reply, descriptors, exit });
+                let _ = waiter.send(Answer {
+                    reply,
+                    descriptors,
+                    exit,
+                });
             }
         }
     }

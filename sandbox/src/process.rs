@@ -87,34 +87,68 @@ pub struct ProcessHandle {
 }
 
 impl Process {
-    pub(crate) async fn start(control: &Arc<Link>, request: SpawnRequest, kill_on_drop: bool) -> Result<Self, SpawnError> {
+    pub(crate) async fn start(
+        control: &Arc<Link>,
+        request: SpawnRequest,
+        kill_on_drop: bool,
+    ) -> Result<Self, SpawnError> {
         let program = request.argv.first().cloned().unwrap_or_default();
-        let (stdin, stdout, stderr, pty) = (request.stdin, request.stdout, request.stderr, request.pty);
+        let (stdin, stdout, stderr, pty) =
+            (request.stdin, request.stdout, request.stderr, request.pty);
         let cwd = request.cwd.clone();
-        let answer = control.request(&Request::Spawn(request)).await.map_err(|error| match error {
-            LinkError::Refused(failure) if failure.errno == libc::ENOTDIR => SpawnError::NoDirectory(cwd),
-            LinkError::Refused(failure) => SpawnError::Refused { program: program.clone(), reason: failure.message },
-            other => SpawnError::Link(other),
-        })?;
+        let answer =
+            control
+                .request(&Request::Spawn(request))
+                .await
+                .map_err(|error| match error {
+                    LinkError::Refused(failure) if failure.errno == libc::ENOTDIR => {
+                        SpawnError::NoDirectory(cwd)
+                    }
+                    LinkError::Refused(failure) => SpawnError::Refused {
+                        program: program.clone(),
+                        reason: failure.message,
+                    },
+                    other => SpawnError::Link(other),
+                })?;
         let (Reply::Spawned { pid }, Some(exit)) = (answer.reply, answer.exit) else {
             return Err(SpawnError::Link(LinkError::Mismatch));
         };
         let mut descriptors = answer.descriptors.into_iter();
-        let mut next = || descriptors.next().ok_or(SpawnError::Link(LinkError::Mismatch));
-        let pipes = |source| SpawnError::Pipes { program: program.clone(), source };
+        let mut next = || {
+            descriptors
+                .next()
+                .ok_or(SpawnError::Link(LinkError::Mismatch))
+        };
+        let pipes = |source| SpawnError::Pipes {
+            program: program.clone(),
+            source,
+        };
         let mut process = Self {
             pid,
             stdin: None,
             stdout: None,
             stderr: None,
-            handle: ProcessHandle { pid, control: control.clone(), exit, terminal: None },
+            handle: ProcessHandle {
+                pid,
+                control: control.clone(),
+                exit,
+                terminal: None,
+            },
             kill_on_drop,
         };
         if pty.is_some() {
             let terminal = next()?;
             process.handle.terminal = Some(Arc::new(terminal.try_clone().map_err(pipes)?));
-            process.stdin = Some(pipe::Sender::from_owned_fd_unchecked(nonblocking(terminal.try_clone().map_err(pipes)?).map_err(pipes)?).map_err(pipes)?);
-            process.stdout = Some(pipe::Receiver::from_owned_fd_unchecked(nonblocking(terminal).map_err(pipes)?).map_err(pipes)?);
+            process.stdin = Some(
+                pipe::Sender::from_owned_fd_unchecked(
+                    nonblocking(terminal.try_clone().map_err(pipes)?).map_err(pipes)?,
+                )
+                .map_err(pipes)?,
+            );
+            process.stdout = Some(
+                pipe::Receiver::from_owned_fd_unchecked(nonblocking(terminal).map_err(pipes)?)
+                    .map_err(pipes)?,
+            );
             return Ok(process);
         }
         if stdin {
@@ -168,7 +202,11 @@ impl ProcessHandle {
     pub async fn wait(&self) -> Exit {
         let mut exit = self.exit.clone();
         // The sender vanishes without a value when the sandbox ends.
-        exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit).unwrap_or(Exit::Lost)
+        exit.wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|exit| *exit)
+            .unwrap_or(Exit::Lost)
     }
 
     /// How it ended, if it has.
@@ -193,14 +231,26 @@ impl ProcessHandle {
     /// Tells its terminal a new size.
     pub fn resize(&self, columns: u16, rows: u16) -> std::io::Result<()> {
         let Some(terminal) = &self.terminal else {
-            return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, format!("process {} has no terminal", self.pid)));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::Unsupported,
+                format!("process {} has no terminal", self.pid),
+            ));
         };
-        let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize {
+            ws_col: columns,
+            ws_row: rows,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         Ok(rustix::termios::tcsetwinsize(terminal.as_fd(), size)?)
     }
 
     fn send(&self, signal: Signal, group: bool) {
-        self.control.notify(&Request::Signal { pid: self.pid, signal: signal as i32, group });
+        self.control.notify(&Request::Signal {
+            pid: self.pid,
+            signal: signal as i32,
+            group,
+        });
     }
 }
 

@@ -64,6 +64,15 @@ pub enum Handshake {
     },
 }
 
+/// A request with its id.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Numbered<R> {
+    /// Chosen by the service.
+    pub id: u64,
+    /// What is wanted.
+    pub request: R,
+}
+
 /// A request of the service, answered by exactly one [`Reply`] with the same id.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Request {

@@ -11,10 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::envd::process::ProcessTable;
 use crate::interpreter::Interpreter;
+use crate::launch::Init;
 use crate::link::{Link, LinkError};
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::process::{Process, Spawn, SpawnError};
 use crate::protocol::{Isolation, Request, SpawnRequest};
+use crate::service::OutsideId;
 
 /// The home directory inside.
 pub const HOME: &str = "/home/user";
@@ -43,7 +45,6 @@ pub struct Sandbox {
     /// When it was made.
     pub started_at: DateTime<Utc>,
     pub(crate) deadline: watch::Sender<DateTime<Utc>>,
-    pub(crate) place: Place,
     pub(crate) control: Arc<Link>,
     pub(crate) files: Link,
     pub(crate) closed: CancellationToken,
@@ -51,6 +52,11 @@ pub struct Sandbox {
     pub(crate) isolation: Isolation,
     pub(crate) python: PathBuf,
     pub(crate) interpreter: OnceCell<Interpreter>,
+    // In the order of their end: the processes, then their directories, then their user id.
+    pub(crate) init: Init,
+    pub(crate) ended: OnceCell<()>,
+    pub(crate) place: Place,
+    pub(crate) _outside: Option<OutsideId>,
 }
 
 /// Why a port inside could not be reached.
@@ -80,7 +86,9 @@ impl Sandbox {
         let request = SpawnRequest {
             argv: spawn.argv,
             env,
-            cwd: spawn.cwd.map_or_else(|| self.home(), |cwd| self.inside(&cwd)),
+            cwd: spawn
+                .cwd
+                .map_or_else(|| self.home(), |cwd| self.inside(&cwd)),
             stdin: spawn.stdin,
             stdout: spawn.stdout,
             stderr: spawn.stderr,
@@ -104,7 +112,11 @@ impl Sandbox {
             other => other?,
         };
         let io = |source| ConnectError::Io { port, source };
-        let socket = answer.descriptors.into_iter().next().ok_or(LinkError::Mismatch)?;
+        let socket = answer
+            .descriptors
+            .into_iter()
+            .next()
+            .ok_or(LinkError::Mismatch)?;
         let socket = std::net::TcpStream::from(socket);
         socket.set_nonblocking(true).map_err(io)?;
         let socket = TcpStream::from_std(socket).map_err(io)?;
@@ -114,8 +126,12 @@ impl Sandbox {
                 socket.set_nodelay(true).map_err(io)?;
                 Ok(socket)
             }
-            Some(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Err(ConnectError::Closed(port)),
-            Some(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => Err(ConnectError::Closed(port)),
+            Some(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Err(ConnectError::Closed(port))
+            }
+            Some(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => {
+                Err(ConnectError::Closed(port))
+            }
             Some(error) => Err(io(error)),
         }
     }
@@ -165,7 +181,10 @@ impl Sandbox {
         let bin = self.python.parent().unwrap_or(Path::new("/usr/bin"));
         let venv = bin.parent().unwrap_or(Path::new("/usr"));
         let mut env = BTreeMap::from([
-            ("PATH".to_owned(), format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display())),
+            (
+                "PATH".to_owned(),
+                format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
+            ),
             ("VIRTUAL_ENV".to_owned(), venv.display().to_string()),
             ("HOME".to_owned(), self.home().display().to_string()),
             ("USER".to_owned(), "user".to_owned()),
@@ -179,9 +198,35 @@ impl Sandbox {
         env
     }
 
-    /// The absolute path inside that a caller's path means: `~` and relative ones start at home.
-    pub(crate) fn inside(&self, path: &Path) -> PathBuf {
-        let absolute = normalize(&Path::new(HOME).join(path.strip_prefix("~").unwrap_or(path)));
+    /// Ends everything in the sandbox and removes its directories. Later calls wait for the first.
+    pub(crate) async fn end(&self) {
+        self.ended
+            .get_or_init(|| async {
+                self.closed.cancel();
+                self.control.close();
+                self.files.close();
+                self.init.end().await;
+                let (root, run) = self.place.paths();
+                // Another thread, for a home of thousands of files takes its time.
+                let _ = tokio::task::spawn_blocking(move || place::remove(&[root, run])).await;
+            })
+            .await;
+    }
+
+    /// The path inside that a caller's text means; `None` for another user's home (`~bob`).
+    pub(crate) fn path_of(&self, path: &str) -> Option<PathBuf> {
+        let other_home = path.starts_with('~') && path != "~" && !path.starts_with("~/");
+        (!other_home).then(|| self.inside(Path::new(path)))
+    }
+
+    /// A caller's path as answers show it: absolute, and as if the sandbox had its own root.
+    pub(crate) fn shown(&self, path: &str) -> PathBuf {
+        absolute(Path::new(path))
+    }
+
+    /// The absolute path inside that a caller's path means.
+    fn inside(&self, path: &Path) -> PathBuf {
+        let absolute = absolute(path);
         match self.isolation {
             Isolation::Namespaces => absolute,
             // Without a root of its own, only the home directory has another place.
@@ -193,10 +238,14 @@ impl Sandbox {
     }
 }
 
-/// Resolves `.` and `..` by name. Links are followed inside, by the init, never here.
-pub(crate) fn normalize(path: &Path) -> PathBuf {
+/// `~` and relative paths start at home, `.` and `..` are resolved by name. Links are followed
+/// inside, by the init, never here.
+fn absolute(path: &Path) -> PathBuf {
     let mut normal = PathBuf::from("/");
-    for component in path.components() {
+    for component in Path::new(HOME)
+        .join(path.strip_prefix("~").unwrap_or(path))
+        .components()
+    {
         match component {
             Component::Normal(name) => normal.push(name),
             Component::ParentDir => {

@@ -27,20 +27,35 @@ pub fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
     serde_json::to_writer(&mut frame, message)?;
     let length = frame.len() - HEADER;
     if length > MAX_FRAME {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("a message of {length} bytes exceeds {MAX_FRAME}")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("a message of {length} bytes exceeds {MAX_FRAME}"),
+        ));
     }
     frame[..HEADER].copy_from_slice(&(length as u32).to_be_bytes());
     Ok(frame)
 }
 
 /// Sends as much as the socket takes now; `descriptors` go with the first byte.
-pub fn send_some(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
+pub fn send_some(
+    socket: impl AsFd,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than 4 descriptors in a message"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "more than 4 descriptors in a message",
+        ));
     }
-    let sent = rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    let sent = rustix::net::sendmsg(
+        socket,
+        &[IoSlice::new(bytes)],
+        &mut ancillary,
+        SendFlags::NOSIGNAL,
+    )?;
     Ok(sent)
 }
 
@@ -93,14 +108,21 @@ impl Incoming {
         };
         let length = u32::from_be_bytes(*header) as usize;
         if length > MAX_FRAME {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame announces {length} bytes")));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a frame announces {length} bytes"),
+            ));
         }
         Ok(HEADER + length)
     }
 }
 
 /// Sends a whole message on a blocking socket.
-pub fn send(socket: impl AsFd, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub fn send(
+    socket: impl AsFd,
+    message: &impl Serialize,
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     let frame = encode(message)?;
     let mut sent = 0;
     while sent < frame.len() {

@@ -1,0 +1,257 @@
+//! The control API: make, find, keep and end sandboxes.
+//!
+//! E2B's, versions 1 and 2 side by side. Their clients retry on 429, 502, 503 and 504: none of these
+//! is answered for anything final.
+
+mod error;
+mod list;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use chrono::Utc;
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use self::error::ApiError;
+use self::view::{Created, Detail};
+use crate::clock;
+use crate::sandbox::{Profile, Sandbox};
+use crate::service::{Service, after};
+
+/// Beyond this a timeout is a mistake.
+const LONGEST_TIMEOUT_SECONDS: u64 = 10 * 365 * 86_400;
+
+/// All routes of the control API.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/sandboxes", get(list::first).post(create_first))
+        .route("/v2/sandboxes", get(list::second).post(create_second))
+        .route("/sandboxes/{id}", get(detail).delete(kill))
+        .route("/sandboxes/{id}/connect", post(connect))
+        .route("/v2/sandboxes/{id}/connect", post(connect))
+        .route("/sandboxes/{id}/timeout", post(set_timeout))
+        .route("/sandboxes/{id}/{operation}", post(not_here).get(not_here))
+        .route("/sandboxes/{id}/network", put(not_here))
+        .route("/snapshots", get(not_here_either))
+        .route("/templates/{id}", delete(not_here_either))
+        .route_layer(middleware::from_fn_with_state(service.clone(), check_key))
+        .route("/health", get(health))
+        .fallback(unknown_route)
+        .with_state(service)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewSandbox {
+    #[serde(rename = "templateID")]
+    template_id: String,
+    timeout: Option<u64>,
+    #[serde(default)]
+    metadata: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    env_vars: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    secure: bool,
+    #[serde(default)]
+    volume_mounts: Option<Vec<serde_json::Value>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Timeout {
+    timeout: Option<u64>,
+}
+
+async fn create_first(
+    State(service): State<Arc<Service>>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let new: NewSandbox = parse(&body)?;
+    let secure = new.secure;
+    create(&service, new, 15, secure).await
+}
+
+async fn create_second(
+    State(service): State<Arc<Service>>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    create(&service, parse(&body)?, 300, true).await
+}
+
+async fn create(
+    service: &Arc<Service>,
+    new: NewSandbox,
+    default_seconds: u64,
+    secure: bool,
+) -> Result<Response, ApiError> {
+    if new.volume_mounts.is_some_and(|mounts| !mounts.is_empty()) {
+        return Err(ApiError::Invalid("volumeMounts are not supported by the local sandbox service; leave them out and upload files instead".to_owned()));
+    }
+    let timeout = seconds(new.timeout.unwrap_or(default_seconds))?;
+    let env_vars = new.env_vars.unwrap_or_default();
+    if let Some(name) = env_vars
+        .iter()
+        .find_map(|(name, value)| (!is_variable(name, value)).then_some(name))
+    {
+        return Err(ApiError::Invalid(format!(
+            "envVars has '{}', which cannot be an environment variable; rename it",
+            name.escape_debug()
+        )));
+    }
+    let access_token = if secure {
+        Some(clock::random_id(40).map_err(ApiError::from)?)
+    } else {
+        None
+    };
+    let profile = Profile {
+        template: new.template_id,
+        metadata: new.metadata.unwrap_or_default(),
+        env_vars,
+        access_token,
+    };
+    let sandbox = service.create(profile, timeout).await?;
+    Ok((StatusCode::CREATED, Json(Created::of(&sandbox, service))).into_response())
+}
+
+fn is_variable(name: &str, value: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
+}
+
+async fn connect(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let timeout: Timeout = parse_or_default(&body)?;
+    let sandbox = find(&service, &id)?;
+    if let Some(timeout) = timeout.timeout {
+        // Whoever connects never shortens the life of a sandbox that others use.
+        let until = after(Utc::now(), seconds(timeout)?);
+        sandbox.deadline.send_if_modified(|deadline| {
+            let later = until > *deadline;
+            *deadline = until.max(*deadline);
+            later
+        });
+    }
+    Ok(Json(Created::of(&sandbox, &service)).into_response())
+}
+
+async fn detail(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let sandbox = find(&service, &id)?;
+    Ok(Json(Detail::of(&sandbox, &service)).into_response())
+}
+
+async fn set_timeout(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, ApiError> {
+    let timeout: Timeout = parse(&body)?;
+    let timeout = timeout.timeout.ok_or_else(|| {
+        ApiError::Invalid(
+            "the body lacks 'timeout', the seconds the sandbox is to live from now on".to_owned(),
+        )
+    })?;
+    let sandbox = find(&service, &id)?;
+    sandbox
+        .deadline
+        .send_replace(after(Utc::now(), seconds(timeout)?));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn kill(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    match service.kill(&id).await {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotFound(id)),
+    }
+}
+
+async fn not_here(
+    State(service): State<Arc<Service>>,
+    Path(parameters): Path<BTreeMap<String, String>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if let Some(id) = parameters.get("id") {
+        find(&service, id)?;
+    }
+    Err(match parameters.get("operation").map(String::as_str) {
+        Some(operation @ ("pause" | "resume" | "metrics" | "snapshots" | "fork")) => {
+            ApiError::NotHere(operation.to_owned())
+        }
+        None => ApiError::NotHere("network".to_owned()),
+        Some(_) => ApiError::UnknownRoute(request.uri().path().to_owned()),
+    })
+}
+
+async fn not_here_either(request: Request) -> ApiError {
+    ApiError::NotHere(request.uri().path().trim_start_matches('/').to_owned())
+}
+
+async fn unknown_route(request: Request) -> ApiError {
+    ApiError::UnknownRoute(request.uri().path().to_owned())
+}
+
+async fn health(State(service): State<Arc<Service>>) -> Response {
+    Json(json!({ "status": "ok", "sandboxes": service.list().len() })).into_response()
+}
+
+async fn check_key(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let keys = &service.config.api_keys;
+    let presented = request
+        .headers()
+        .get("x-api-key")
+        .and_then(|key| key.to_str().ok());
+    if keys.is_empty()
+        || presented.is_some_and(|presented| keys.iter().any(|key| key.matches(presented)))
+    {
+        return next.run(request).await;
+    }
+    ApiError::Unauthorized.into_response()
+}
+
+fn find(service: &Service, id: &str) -> Result<Arc<Sandbox>, ApiError> {
+    service
+        .get(id)
+        .ok_or_else(|| ApiError::NotFound(id.to_owned()))
+}
+
+fn seconds(seconds: u64) -> Result<Duration, ApiError> {
+    if seconds > LONGEST_TIMEOUT_SECONDS {
+        return Err(ApiError::Invalid(format!(
+            "timeout is {seconds} s, more than the {LONGEST_TIMEOUT_SECONDS} s that are possible"
+        )));
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ApiError::Invalid(format!("the body is not the JSON this call takes: {error}"))
+    })
+}
+
+/// Some clients send no body where all fields are optional.
+fn parse_or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ApiError> {
+    if body.is_empty() {
+        Ok(T::default())
+    } else {
+        parse(body)
+    }
+}

@@ -1,0 +1,64 @@
+//! The one error → HTTP table of the control API.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::json;
+
+use crate::service::CreateError;
+
+/// Why a call of the control API failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// A wrong body or parameter.
+    #[error("{0}")]
+    Invalid(String),
+    /// A missing or wrong key.
+    #[error(
+        "the header X-API-KEY must hold one of the keys the service was started with (--api-key)"
+    )]
+    Unauthorized,
+    /// No such sandbox.
+    #[error("sandbox '{0}' was not found; it may have ended, make a new one")]
+    NotFound(String),
+    /// No such route.
+    #[error("there is no '{0}' in the control API")]
+    UnknownRoute(String),
+    /// E2B has it, this service has not.
+    #[error(
+        "'{0}' is not supported by the local sandbox service; sandboxes here run until they end"
+    )]
+    NotHere(String),
+    /// The sandbox could not be made.
+    #[error("the sandbox could not be made: {0}")]
+    Create(#[from] CreateError),
+    /// No random numbers, of all things.
+    #[error("the sandbox could not be made: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound(_) | Self::UnknownRoute(_) => StatusCode::NOT_FOUND,
+            Self::NotHere(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::Create(_) | Self::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = %self, "{self}");
+        }
+        (
+            status,
+            Json(json!({ "code": status.as_u16(), "message": self.to_string() })),
+        )
+            .into_response()
+    }
+}

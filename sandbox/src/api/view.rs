@@ -1,0 +1,131 @@
+//! Sandboxes, as the control API shows them.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::clock::rfc3339;
+use crate::sandbox::Sandbox;
+use crate::service::Service;
+
+/// The version of E2B's envd whose behaviour clients may expect.
+pub const ENVD_VERSION: &str = "0.6.13";
+
+/// What `create` and `connect` answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Created {
+    #[serde(rename = "templateID")]
+    template_id: String,
+    #[serde(rename = "sandboxID")]
+    sandbox_id: String,
+    #[serde(rename = "clientID")]
+    client_id: &'static str,
+    envd_version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envd_access_token: Option<String>,
+    traffic_access_token: Option<String>,
+    domain: String,
+}
+
+impl Created {
+    /// The view of a sandbox; its domain makes the addresses of its apps.
+    pub fn of(sandbox: &Sandbox, service: &Service) -> Self {
+        Self {
+            template_id: sandbox.profile.template.clone(),
+            sandbox_id: sandbox.id.clone(),
+            client_id: "local",
+            envd_version: ENVD_VERSION,
+            envd_access_token: sandbox.profile.access_token.clone(),
+            traffic_access_token: None,
+            domain: service.domain.clone(),
+        }
+    }
+}
+
+/// What the lists show.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    #[serde(rename = "templateID")]
+    template_id: String,
+    #[serde(rename = "sandboxID")]
+    sandbox_id: String,
+    #[serde(rename = "clientID")]
+    client_id: &'static str,
+    started_at: String,
+    end_at: String,
+    cpu_count: usize,
+    #[serde(rename = "memoryMB")]
+    memory_mb: u64,
+    #[serde(rename = "diskSizeMB")]
+    disk_size_mb: u64,
+    state: &'static str,
+    envd_version: &'static str,
+    metadata: BTreeMap<String, String>,
+}
+
+impl Listed {
+    /// The view of a sandbox.
+    pub fn of(sandbox: &Sandbox) -> Self {
+        // What the machine has: a sandbox may use all of it.
+        let (memory_mb, disk_size_mb) = (memory_mb(), disk_mb(sandbox));
+        Self {
+            template_id: sandbox.profile.template.clone(),
+            sandbox_id: sandbox.id.clone(),
+            client_id: "local",
+            started_at: rfc3339(sandbox.started_at),
+            end_at: rfc3339(sandbox.ends_at()),
+            cpu_count: thread::available_parallelism().map_or(1, usize::from),
+            memory_mb,
+            disk_size_mb,
+            state: "running",
+            envd_version: ENVD_VERSION,
+            metadata: sandbox.profile.metadata.clone(),
+        }
+    }
+}
+
+/// What `get` answers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Detail {
+    #[serde(flatten)]
+    listed: Listed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envd_access_token: Option<String>,
+    domain: String,
+    lifecycle: Value,
+    allow_internet_access: bool,
+}
+
+impl Detail {
+    /// The view of a sandbox.
+    pub fn of(sandbox: &Sandbox, service: &Service) -> Self {
+        Self {
+            listed: Listed::of(sandbox),
+            envd_access_token: sandbox.profile.access_token.clone(),
+            domain: service.domain.clone(),
+            lifecycle: json!({ "autoResume": false, "onTimeout": "kill" }),
+            allow_internet_access: false,
+        }
+    }
+}
+
+fn memory_mb() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = info
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.split_whitespace().next());
+    total
+        .and_then(|kilobytes| kilobytes.parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1024
+}
+
+fn disk_mb(sandbox: &Sandbox) -> u64 {
+    rustix::fs::statvfs(sandbox.place.home()).map_or(0, |disk| disk.f_frsize * disk.f_blocks >> 20)
+}

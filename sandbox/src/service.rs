@@ -1,0 +1,412 @@
+//! The service: all sandboxes, from start to end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::sync::{OnceCell, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::Config;
+use crate::launch::{LaunchError, Launched, Launcher, Outside};
+use crate::leftovers::{self, StateDirectory, StateError};
+use crate::link::Link;
+use crate::place::{Place, PlaceError};
+use crate::process::{Exit, Spawn, SpawnError};
+use crate::protocol::{Isolation, Setup};
+use crate::routing;
+use crate::sandbox::{Profile, Sandbox};
+
+/// After a shutdown signal, open connections get this long.
+const DRAIN_WITHIN: Duration = Duration::from_secs(3);
+
+/// Why the service did not start, or stopped.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// There is no usable Python.
+    #[error("no Python runs in '{}': {reason}; make the environment with `cargo xtask up`, or name one with --venv", .venv.display())]
+    NoPython {
+        /// The environment asked for.
+        venv: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The trial sandbox did not come up.
+    #[error(
+        "this machine does not let the service isolate sandboxes ({0}); allow user namespaces (sysctl \
+         kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces>0; \
+         in a container, a seccomp profile that allows unshare and mount), or, for trusted code only, start with \
+         --insecure-no-isolation"
+    )]
+    NoIsolation(CreateError),
+    /// Without isolation, too, the trial sandbox did not come up.
+    #[error("no sandbox can be started: {0}")]
+    NoSandbox(CreateError),
+    /// The listener broke.
+    #[error("cannot serve: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Why a sandbox could not be made.
+#[derive(Debug, Error)]
+pub enum CreateError {
+    /// Its directories.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// Its init.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// Its sockets, its note, or its id.
+    #[error("cannot set up the sandbox: {0}")]
+    Io(#[from] io::Error),
+    /// Its first program.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// Its Python.
+    #[error(
+        "Python does not run inside a sandbox ({0:?}); add what it needs with --read-only-path"
+    )]
+    Python(Exit),
+    /// The service is shutting down.
+    #[error("the service is shutting down")]
+    Closing,
+}
+
+/// The running service.
+pub struct Service {
+    pub(crate) config: Config,
+    pub(crate) domain: String,
+    python: PathBuf,
+    read_only: Vec<PathBuf>,
+    launcher: Launcher,
+    sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
+    outside_ids: Arc<Mutex<BTreeSet<u32>>>,
+    closing: CancellationToken,
+    // Last: its directories go after the sandboxes.
+    state: StateDirectory,
+}
+
+/// Serves sandboxes on `listener` until `shutdown` resolves; then ends them all.
+pub async fn serve(
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    config: Config,
+) -> Result<(), ServeError> {
+    let service = Service::start(config, listener.local_addr()?.port()).await?;
+    service.run(listener, shutdown).await
+}
+
+impl Service {
+    /// Cleans up after an earlier service and makes a trial sandbox: what fails, fails here.
+    pub async fn start(config: Config, port: u16) -> Result<Arc<Self>, ServeError> {
+        let (python, base) = find_python(&config.venv).await?;
+        let state = StateDirectory::open(&config.state_dir)?;
+        let mut read_only = vec![base];
+        read_only.extend(python.ancestors().nth(2).map(Path::to_owned));
+        read_only.extend(config.read_only.iter().cloned());
+        read_only.sort();
+        read_only.dedup();
+        let service = Arc::new(Self {
+            domain: config
+                .domain
+                .clone()
+                .unwrap_or_else(|| format!("localhost:{port}")),
+            launcher: Launcher::new(&config.init_program),
+            python,
+            read_only,
+            sandboxes: Mutex::default(),
+            outside_ids: Arc::default(),
+            closing: CancellationToken::new(),
+            state,
+            config,
+        });
+        let isolation = service.config.isolation;
+        service.try_out().await.map_err(|error| match isolation {
+            Isolation::Namespaces => ServeError::NoIsolation(error),
+            Isolation::None => ServeError::NoSandbox(error),
+        })?;
+        match isolation {
+            Isolation::Namespaces => tracing::info!(
+                "isolation: user, pid, mount, network, ipc and uts namespaces, own root, no capabilities, no-new-privileges"
+            ),
+            Isolation::None => {
+                tracing::warn!("isolation: NONE, programs run with the rights of this service")
+            }
+        }
+        Ok(service)
+    }
+
+    /// Serves until `shutdown` resolves, then ends all sandboxes.
+    pub async fn run(
+        self: Arc<Self>,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServeError> {
+        let service = self.clone();
+        let ending = async move {
+            shutdown.await;
+            service.closing.cancel();
+            // Ends the streams and connections that lead into sandboxes.
+            service.end_all().await;
+        };
+        let app = routing::app(self.clone());
+        let listener = axum::serve::ListenerExt::tap_io(listener, |connection| {
+            // An answer of two small writes must not wait for an acknowledgement.
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "cannot set TCP_NODELAY");
+            }
+        });
+        let closing = self.closing.clone();
+        let server = axum::serve(listener, app).with_graceful_shutdown(ending);
+        let patience = async {
+            closing.cancelled().await;
+            tokio::time::sleep(DRAIN_WITHIN).await;
+        };
+        tokio::select! {
+            outcome = server => outcome?,
+            () = patience => tracing::warn!("connections were still open at the end"),
+        }
+        // Those made while the others ended.
+        self.end_all().await;
+        Ok(())
+    }
+
+    /// Makes a sandbox that lives for `timeout`.
+    pub async fn create(
+        self: &Arc<Self>,
+        profile: Profile,
+        timeout: Duration,
+    ) -> Result<Arc<Sandbox>, CreateError> {
+        let sandbox = Arc::new(self.make(profile, timeout).await?);
+        self.lock().insert(sandbox.id.clone(), sandbox.clone());
+        tokio::spawn(watch_over(Arc::downgrade(self), sandbox.clone()));
+        if self.closing.is_cancelled() {
+            self.kill(&sandbox.id).await;
+            return Err(CreateError::Closing);
+        }
+        tracing::info!(
+            sandbox.id = sandbox.id,
+            timeout_s = timeout.as_secs(),
+            "sandbox {} made",
+            sandbox.id
+        );
+        Ok(sandbox)
+    }
+
+    /// A running sandbox.
+    pub fn get(&self, id: &str) -> Option<Arc<Sandbox>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// All running sandboxes, oldest first.
+    pub fn list(&self) -> Vec<Arc<Sandbox>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
+        all
+    }
+
+    /// Ends a sandbox with everything in it; `false` if there is none of this id.
+    pub async fn kill(&self, id: &str) -> bool {
+        let sandbox = self.lock().remove(id);
+        let Some(sandbox) = sandbox else {
+            return false;
+        };
+        sandbox.end().await;
+        tracing::info!(sandbox.id = id, "sandbox {id} ended");
+        true
+    }
+
+    async fn end_all(&self) {
+        let ids: Vec<_> = self.lock().keys().cloned().collect();
+        join_all(ids.iter().map(|id| self.kill(id))).await;
+    }
+
+    async fn make(
+        self: &Arc<Self>,
+        profile: Profile,
+        timeout: Duration,
+    ) -> Result<Sandbox, CreateError> {
+        let id = clock::random_id(20)?;
+        let outside = OutsideId::take(self);
+        let service = self.clone();
+        let (isolation, hostname) = (self.config.isolation, id.clone());
+        let user = outside.as_ref().map(|outside| outside.id);
+        let (place, launched) = tokio::task::spawn_blocking(move || -> Result<_, CreateError> {
+            let place = Place::make(
+                service.state.sandboxes(),
+                service.state.runs(),
+                &hostname,
+                user,
+            )?;
+            let setup = Setup {
+                isolation,
+                hostname,
+                home: place.home().to_owned(),
+                tmp: place.tmp().to_owned(),
+                run: place.run().to_owned(),
+                read_only: service.read_only.clone(),
+            };
+            let launched = service
+                .launcher
+                .launch(setup, user.map_or(Outside::Own, Outside::Id))?;
+            leftovers::note_init(&place.init_note(), launched.init.pid)?;
+            Ok((place, launched))
+        })
+        .await
+        .map_err(io::Error::from)??;
+        let Launched {
+            init,
+            control,
+            files,
+        } = launched;
+        let started_at = Utc::now();
+        Ok(Sandbox {
+            id,
+            profile,
+            started_at,
+            deadline: watch::channel(after(started_at, timeout)).0,
+            control: Arc::new(Link::new(control)?),
+            files: Link::new(files)?,
+            closed: CancellationToken::new(),
+            processes: Default::default(),
+            isolation,
+            python: self.python.clone(),
+            interpreter: OnceCell::new(),
+            init,
+            ended: OnceCell::new(),
+            place,
+            _outside: outside,
+        })
+    }
+
+    /// Makes a sandbox, runs Python in it, and ends it.
+    async fn try_out(self: &Arc<Self>) -> Result<(), CreateError> {
+        let sandbox = self.make(Profile::default(), Duration::ZERO).await?;
+        let argv = vec![
+            sandbox.python().display().to_string(),
+            "-c".to_owned(),
+            "import encodings".to_owned(),
+        ];
+        let process = sandbox
+            .spawn(Spawn {
+                argv,
+                ..Spawn::default()
+            })
+            .await?;
+        let exit = process.wait().await;
+        sandbox.end().await;
+        match exit {
+            Exit::Code(0) => Ok(()),
+            exit => Err(CreateError::Python(exit)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Sandbox>>> {
+        self.sandboxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A time from `start` on that chrono can express.
+pub(crate) fn after(start: DateTime<Utc>, timeout: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(timeout)
+        .ok()
+        .and_then(|delta| start.checked_add_signed(delta))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// Ends a sandbox when its time is over or its init is gone.
+async fn watch_over(service: std::sync::Weak<Service>, sandbox: Arc<Sandbox>) {
+    let mut deadline = sandbox.deadline.subscribe();
+    loop {
+        let left = (*deadline.borrow_and_update() - Utc::now())
+            .to_std()
+            .unwrap_or_default();
+        tokio::select! {
+            () = sandbox.closed.cancelled() => return,
+            () = sandbox.init.ended() => {
+                tracing::warn!(sandbox.id = sandbox.id, "the init of sandbox {} has died", sandbox.id);
+                break;
+            }
+            // Waking up daily keeps the sleep within what timers take.
+            () = tokio::time::sleep(left.min(Duration::from_secs(86_400))) => {
+                if sandbox.ends_at() <= Utc::now() {
+                    break;
+                }
+            }
+            _ = deadline.changed() => {}
+        }
+    }
+    if let Some(service) = service.upgrade() {
+        service.kill(&sandbox.id).await;
+    }
+}
+
+/// The environment's Python, and the installation it is based on.
+async fn find_python(venv: &Path) -> Result<(PathBuf, PathBuf), ServeError> {
+    let no_python = |reason: String| ServeError::NoPython {
+        venv: venv.to_owned(),
+        reason,
+    };
+    let venv = venv
+        .canonicalize()
+        .map_err(|error| no_python(error.to_string()))?;
+    let python = venv.join("bin/python");
+    let output = Command::new(&python)
+        .args(["-I", "-c", "import sys; print(sys.base_prefix)"])
+        .output()
+        .await
+        .map_err(|error| no_python(error.to_string()))?;
+    let base = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || base.is_empty() {
+        return Err(no_python(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
+    }
+    Ok((python, PathBuf::from(base)))
+}
+
+/// A user id outside that one sandbox alone has. Given back when dropped.
+pub(crate) struct OutsideId {
+    id: u32,
+    taken: Arc<Mutex<BTreeSet<u32>>>,
+}
+
+impl OutsideId {
+    /// `None` where the service is an ordinary user, or isolates nothing.
+    fn take(service: &Service) -> Option<Self> {
+        if service.config.isolation == Isolation::None || !nix::unistd::geteuid().is_root() {
+            return None;
+        }
+        let taken = service.outside_ids.clone();
+        let mut ids = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut id = service.config.uid_base;
+        while !ids.insert(id) {
+            id += 1;
+        }
+        drop(ids);
+        Some(Self { id, taken })
+    }
+}
+
+impl Drop for OutsideId {
+    fn drop(&mut self) {
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}
