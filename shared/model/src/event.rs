@@ -71,6 +71,9 @@ pub struct ClientGone;
 pub trait EventSink {
     /// Tells the client. After `ClientGone` further events are dropped silently.
     async fn emit(&mut self, event: Event) -> Result<(), ClientGone>;
+
+    /// Shows the client that work goes on, and finds out whether it is still there.
+    async fn keep_alive(&mut self) -> Result<(), ClientGone>;
 }
 
 /// Keeps events in memory, for tests.
@@ -78,6 +81,10 @@ pub trait EventSink {
 impl EventSink for Vec<Event> {
     async fn emit(&mut self, event: Event) -> Result<(), ClientGone> {
         self.push(event);
+        Ok(())
+    }
+
+    async fn keep_alive(&mut self) -> Result<(), ClientGone> {
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{KeyValue, Outside, Random, Timer};
+use crate::ports::{KeyValue as _, Outside, Random as _, Timer as _};
 use crate::record::{self, RecordError};
 use crate::revision::RevisionSummary;
 use crate::{DatasetId, Framework, SessionId, Timestamp};
@@ -107,6 +107,9 @@ pub struct Session {
     /// All its revisions, oldest first, numbered from 1.
     #[serde(default)]
     pub revisions: Vec<RevisionSummary>,
+    /// The last revision number that was given out.
+    #[serde(default)]
+    pub revision_counter: u32,
 }
 
 /// Whether a session can be used.
@@ -163,6 +166,7 @@ impl Session {
             output: String::new(),
             dataset_id: None,
             revisions: Vec::new(),
+            revision_counter: 0,
         }
     }
 
@@ -187,9 +191,14 @@ impl Session {
         }
     }
 
-    /// Records activity at `now`, if the recorded one is old enough to be worth a change.
+    /// Whether the recorded activity is old enough to be worth a change.
+    pub fn activity_is_due(&self, now: Timestamp) -> bool {
+        now.since(self.active_at) >= ACTIVITY_STEP
+    }
+
+    /// Records activity at `now`, if that is due.
     pub fn touch(&mut self, now: Timestamp) {
-        if now.since(self.active_at) >= ACTIVITY_STEP {
+        if self.activity_is_due(now) {
             self.active_at = now;
         }
     }
@@ -199,11 +208,6 @@ impl Session {
         let from = output.len().saturating_sub(OUTPUT_KEPT);
         let from = (from..=output.len()).find(|&at| output.is_char_boundary(at));
         self.output = output[from.unwrap_or(output.len())..].to_owned();
-    }
-
-    /// The number that the next revision gets.
-    pub fn next_revision(&self) -> u32 {
-        self.revisions.last().map_or(1, |last| last.revision + 1)
     }
 
     /// What the session looks like at `now`.

@@ -1,0 +1,177 @@
+//! What was asked.
+
+use futures::StreamExt as _;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE};
+use serde::de::DeserializeOwned;
+use spin_sdk::http::{IncomingRequest, Method};
+
+use crate::HttpError;
+
+/// More than any JSON request needs: a program of 1 MiB, escaped.
+const JSON_LIMIT: usize = 4 * 1024 * 1024;
+
+/// One request: its head is read, its body is still to come.
+#[derive(Debug)]
+pub struct Call {
+    /// The method.
+    pub method: http::Method,
+    /// The path's segments, without empty ones: `//session/` and `/session` are the same.
+    pub path: Vec<String>,
+    /// The query, still encoded; empty without one.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Names this request in logs and errors.
+    pub request_id: String,
+    body: Option<IncomingRequest>,
+}
+
+impl Call {
+    pub(crate) fn read(request: IncomingRequest, make_id: impl FnOnce() -> String) -> Self {
+        let method = match request.method() {
+            Method::Other(name) => http::Method::from_bytes(name.as_bytes()).unwrap_or_default(),
+            known => known.to_string().parse().unwrap_or_default(),
+        };
+        let target = request.path_with_query().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let mut headers = HeaderMap::new();
+        for (name, value) in request.headers().entries() {
+            if let (Ok(name), Ok(value)) = (
+                http::HeaderName::from_bytes(name.as_bytes()),
+                http::HeaderValue::from_bytes(&value),
+            ) {
+                headers.append(name, value);
+            }
+        }
+        // Of several values the host's own comes last.
+        let given = headers.get_all("x-request-id").iter().next_back();
+        let given = given.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        Self {
+            method,
+            path: path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+            query: query.to_owned(),
+            request_id: given.unwrap_or_else(make_id),
+            headers,
+            body: Some(request),
+        }
+    }
+
+    /// The segments as `match` wants them.
+    pub fn segments(&self) -> Vec<&str> {
+        self.path.iter().map(String::as_str).collect()
+    }
+
+    /// A header's text; the last value where there are several.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get_all(name).iter().next_back()?.to_str().ok()
+    }
+
+    /// A query parameter, with percent signs and plus signs decoded.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decode(key) == name).then(|| percent_decode(value))
+        })
+    }
+
+    /// Whether the client wants a stream of events.
+    pub fn wants_events(&self) -> bool {
+        self.accepts("text/event-stream")
+    }
+
+    /// Whether `Accept` names this type itself, rather than by a wildcard.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let accepted = self.header(ACCEPT.as_str()).unwrap_or_default();
+        accepted.split(',').any(|item| {
+            item.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
+        })
+    }
+
+    /// The media type of the body, in lower case, without parameters.
+    pub fn content_type(&self) -> String {
+        let value = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// A cookie's value.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let values = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(';')).find_map(|pair| {
+            let (key, value) = pair.trim().split_once('=')?;
+            (key == name).then_some(value)
+        })
+    }
+
+    /// Reads the body as JSON.
+    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, HttpError> {
+        let content_type = self.content_type();
+        // An empty type is tolerated: source systems' clients do not always send one.
+        if !(content_type.is_empty() || content_type.contains("json") || content_type == FORM) {
+            return Err(HttpError::unsupported_media_type(&content_type));
+        }
+        let body = self.bytes(JSON_LIMIT).await?;
+        serde_json::from_slice(&body).map_err(HttpError::from)
+    }
+
+    /// Reads the body whole, refusing one of more than `limit` bytes.
+    pub async fn bytes(&mut self, limit: usize) -> Result<Vec<u8>, HttpError> {
+        let declared = self.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > limit) {
+            return Err(HttpError::too_large(limit));
+        }
+        let mut body = Vec::with_capacity(declared.unwrap_or(0));
+        let mut chunks = self.chunks();
+        while let Some(chunk) = chunks.next().await {
+            body.extend_from_slice(&chunk?);
+            if body.len() > limit {
+                return Err(HttpError::too_large(limit));
+            }
+        }
+        Ok(body)
+    }
+
+    /// The body as it arrives; empty the second time.
+    pub fn chunks(
+        &mut self,
+    ) -> futures::stream::LocalBoxStream<'static, Result<Vec<u8>, HttpError>> {
+        match self.body.take() {
+            Some(request) => {
+                let broken = |_| HttpError::bad_request("the request body broke off: send it again");
+                request.into_body_stream().map(move |chunk| chunk.map_err(broken)).boxed_local()
+            }
+            None => futures::stream::empty().boxed_local(),
+        }
+    }
+}
+
+/// What `curl -d` sends when nobody says otherwise.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+        match (first, after.get(..2).and_then(hex)) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            (b'+', _) => bytes.push(b' '),
+            (&byte, _) => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_decode;
+
+    #[test]
+    fn query_parameters_are_decoded() {
+        assert_eq!(percent_decode("a+b%20c%C3%A9%zz%"), "a b cé%zz%");
+    }
+}

@@ -1,0 +1,313 @@
+//! A program becomes a live app.
+//!
+//! The launcher (`conductor_launch.py`) is uploaded with the program and tells on its standard
+//! output, one JSON object a line, what becomes of it. An address is given out only once the app
+//! answers 200.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use model::dataset::Codec;
+use model::event::{Event, EventSink};
+use model::ports::{Outside, Timer};
+use model::revision::{Revision, RevisionStatus, RevisionSummary};
+use model::run::{ErrorKind, ExecutionError, RunReply};
+use model::session::{self, LiveApp, SandboxRef, Session};
+use model::{DatasetId, Framework, SessionId, record};
+
+use crate::client::{NewFile, ProcessEvent, ProcessEvents, SandboxError};
+use crate::provision::Workspace;
+use crate::{ExecutionFailure, Executor};
+
+mod report;
+
+use report::Report;
+
+/// The program that starts apps inside the sandbox.
+const LAUNCHER: &str = include_str!("../../model/src/apps/conductor_launch.py");
+const LAUNCHER_PATH: &str = "/home/user/.conductor/conductor_launch.py";
+
+/// How long an app may take from its start to its first answer.
+const START_LIMIT: Duration = Duration::from_secs(90);
+/// How long the way from outside to an app that answers inside may take to open.
+const PROXY_LIMIT: Duration = Duration::from_secs(5);
+/// How often that way is tried.
+const PROXY_PAUSE: Duration = Duration::from_millis(50);
+
+/// A program that is to become an app.
+#[derive(Debug, Clone, Copy)]
+pub struct AppRequest<'a> {
+    /// The program.
+    pub code: &'a str,
+    /// What it is built with.
+    pub framework: Framework,
+    /// What was asked for; empty for code that came by hand.
+    pub prompt: &'a str,
+    /// The session to go on with; a new one without it.
+    pub session_id: Option<SessionId>,
+    /// The dataset that the program reads, if any.
+    pub dataset_id: Option<DatasetId>,
+}
+
+/// What came of a launch.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    /// The app, or why it does not run.
+    pub app: Result<LiveApp, ExecutionError>,
+    /// What the program wrote until then.
+    pub output: String,
+}
+
+impl<O: Outside, C: Codec> Executor<'_, O, C> {
+    /// Starts a program as an app, and makes it a revision of its session.
+    ///
+    /// An app that dies at its start is an outcome: its revision is `broken`, its traceback is in
+    /// the reply, and the app that was live before stays live.
+    pub async fn start_app(
+        &self,
+        request: &AppRequest<'_>,
+        events: &mut impl EventSink,
+    ) -> Result<RunReply, ExecutionFailure> {
+        let begun = self.outside.timer().elapsed();
+        let mut workspace = self.open(request.session_id, events).await?;
+        let number = self.reserve_revision(workspace.session.id).await?;
+        let mut launch = self.prepare_and_launch(&workspace, number, request, events).await;
+        if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = launch {
+            self.reopen(&mut workspace, events).await?;
+            launch = self.prepare_and_launch(&workspace, number, request, events).await;
+        }
+        let launch = launch?;
+        let session = self.record(&workspace, number, request, &launch).await?;
+        if let (Ok(_), Some(before)) = (&launch.app, &workspace.session.app) {
+            // The app before retires by itself a minute after this signal; one that is gone is fine.
+            let _ = self.client().signal(&workspace.sandbox, before.pid, "SIGNAL_SIGTERM").await;
+        }
+        if let Err(error) = &launch.app {
+            let _ = events.emit(Event::Error { error: error.clone() }).await;
+        }
+        Ok(RunReply {
+            output: launch.output,
+            url: launch.app.as_ref().ok().map(|app| app.url.clone()),
+            session_id: session.id,
+            activity_duration: self.lifetimes.activity_duration(),
+            results: Vec::new(),
+            error: launch.app.err(),
+            notices: workspace.notices,
+            execution_count: None,
+            duration_ms: self.milliseconds_since(begun),
+            truncated: false,
+            framework: Some(request.framework),
+            revision: Some(number),
+        })
+    }
+
+    /// Takes the next revision number, so that two starts at once never share a file.
+    async fn reserve_revision(&self, id: SessionId) -> Result<u32, ExecutionFailure> {
+        let head = session::update(self.outside, id, |head| head.revision_counter += 1).await?;
+        Ok(head.revision_counter)
+    }
+
+    async fn prepare_and_launch(
+        &self,
+        workspace: &Workspace,
+        number: u32,
+        request: &AppRequest<'_>,
+        events: &mut impl EventSink,
+    ) -> Result<Launch, ExecutionFailure> {
+        if let Some(dataset) = request.dataset_id {
+            self.write_dataset(&workspace.sandbox, dataset).await?;
+        }
+        let message = format!("starting the {} app", request.framework.name());
+        let _ = events.emit(Event::Progress { step: "start", message }).await;
+        self.launch(&workspace.sandbox, number, request.framework, request.code, events).await
+    }
+
+    /// Writes the revision and makes it the session's newest, and its live one if it runs.
+    async fn record(
+        &self,
+        workspace: &Workspace,
+        number: u32,
+        request: &AppRequest<'_>,
+        launch: &Launch,
+    ) -> Result<Session, ExecutionFailure> {
+        let id = workspace.session.id;
+        let parent = workspace.session.app.as_ref().map(|app| app.revision);
+        let status =
+            if launch.app.is_ok() { RevisionStatus::Ok } else { RevisionStatus::Broken };
+        let summary = RevisionSummary {
+            revision: number,
+            parent: parent.or(workspace.session.revisions.last().map(|last| last.revision)),
+            status,
+            framework: request.framework,
+            created_at: self.outside.timer().now(),
+        };
+        let revision = Revision {
+            summary: summary.clone(),
+            code: request.code.to_owned(),
+            prompt: request.prompt.to_owned(),
+            error: launch.app.as_ref().err().cloned(),
+        };
+        let key = Revision::key(id, number);
+        record::write_once(self.outside.store(), self.outside.random(), &key, &revision)
+            .await
+            .map_err(session::SessionError::from)?;
+        let head = session::update(self.outside, id, |head| {
+            head.revisions.push(summary.clone());
+            head.revisions.sort_by_key(|summary| summary.revision);
+            head.keep_output(&launch.output);
+            head.dataset_id = request.dataset_id.or(head.dataset_id);
+            if head.title.is_empty() {
+                head.title = request.prompt.chars().take(80).collect();
+            }
+            if let Ok(app) = &launch.app {
+                head.app = Some(app.clone());
+            }
+        });
+        Ok(head.await?)
+    }
+
+    /// Uploads and starts a program, and waits until it answers or fails.
+    pub(crate) async fn launch(
+        &self,
+        sandbox: &SandboxRef,
+        number: u32,
+        framework: Framework,
+        code: &str,
+        events: &mut impl EventSink,
+    ) -> Result<Launch, ExecutionFailure> {
+        let client = self.client();
+        let path = format!("/home/user/app_{number}.py");
+        let log = format!("/home/user/.conductor/app_{number}.log");
+        let files = [
+            NewFile { path: LAUNCHER_PATH, bytes: LAUNCHER.as_bytes() },
+            NewFile { path: &path, bytes: code.as_bytes() },
+        ];
+        client.write_files(sandbox, &files).await?;
+        let args = [
+            LAUNCHER_PATH, "--framework", framework.name(), "--app", &path, "--log", &log,
+        ];
+        let mut process = client.start(sandbox, "python3", &args, &serde_json::json!({})).await?;
+        let mut watch = Watch::default();
+        let started = {
+            let reports = std::pin::pin!(watch.until_ready(&mut process, events));
+            let alarm = std::pin::pin!(self.outside.timer().sleep(START_LIMIT));
+            match select(reports, alarm).await {
+                Either::Left((started, _)) => started?,
+                Either::Right(_) => Err(too_slow(START_LIMIT)),
+            }
+        };
+        let (output, pid) = (watch.output, watch.pid);
+        let app = match started {
+            Ok(port) => {
+                self.wait_for_proxy(sandbox, port).await?;
+                let url = self.config.app_address(sandbox, port);
+                Ok(LiveApp { revision: number, port, pid: pid.unwrap_or(0), url, framework })
+            }
+            Err(error) => {
+                if let Some(pid) = pid {
+                    let _ = client.signal(sandbox, pid, "SIGNAL_SIGKILL").await;
+                }
+                Err(error)
+            }
+        };
+        Ok(Launch { app, output })
+    }
+
+    /// The app answers inside; now it has to answer from outside, too.
+    async fn wait_for_proxy(&self, sandbox: &SandboxRef, port: u16) -> Result<(), SandboxError> {
+        let begun = self.outside.timer().elapsed();
+        loop {
+            let status = self.client().app_status(sandbox, port).await?;
+            // An app with a password of its own answers 401 or redirects: it is up all the same.
+            if status.as_u16() < 500 {
+                return Ok(());
+            }
+            if self.outside.timer().elapsed().saturating_sub(begun) > PROXY_LIMIT {
+                let reason = format!("the app answers inside, but {status} through the proxy");
+                return Err(SandboxError::Broken { what: "open the app", reason });
+            }
+            self.outside.timer().sleep(PROXY_PAUSE).await;
+        }
+    }
+}
+
+fn too_slow(limit: Duration) -> ExecutionError {
+    let seconds = limit.as_secs();
+    ExecutionError {
+        kind: ErrorKind::Timeout,
+        name: "StartTimeout".to_owned(),
+        value: format!("the app did not answer within {seconds} s of its start"),
+        traceback: String::new(),
+        line: None,
+    }
+}
+
+/// What was seen of a launcher so far.
+#[derive(Debug, Default)]
+struct Watch {
+    pid: Option<u32>,
+    output: String,
+    pending: Vec<u8>,
+}
+
+type Started = Result<u16, ExecutionError>;
+
+impl Watch {
+    /// Follows the launcher until the app answers (its port) or has failed.
+    async fn until_ready<B: model::ports::Body>(
+        &mut self,
+        process: &mut ProcessEvents<B>,
+        events: &mut impl EventSink,
+    ) -> Result<Started, SandboxError> {
+        while let Some(event) = process.event().await {
+            match event? {
+                ProcessEvent::Start(pid) => self.pid = Some(pid),
+                ProcessEvent::Stdout(bytes) => {
+                    self.pending.extend_from_slice(&bytes);
+                    while let Some(report) = self.next_report() {
+                        if let Some(started) = self.take(report, events).await {
+                            return Ok(started);
+                        }
+                    }
+                }
+                ProcessEvent::Stderr(bytes) => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    self.write(Event::Stderr { text: text.clone() }, &text, events).await;
+                }
+                ProcessEvent::End(how) => return Ok(Err(report::launcher_ended(&how, &self.output))),
+            }
+        }
+        let reason = "the stream ended while the app was starting".to_owned();
+        Err(SandboxError::Broken { what: "start an app", reason })
+    }
+
+    fn next_report(&mut self) -> Option<Report> {
+        let end = self.pending.iter().position(|&byte| byte == b'\n')?;
+        let line: Vec<u8> = self.pending.drain(..=end).collect();
+        Some(Report::read(&line[..end]))
+    }
+
+    async fn take(&mut self, report: Report, events: &mut impl EventSink) -> Option<Started> {
+        match report {
+            Report::Ready { port } => return Some(Ok(port)),
+            Report::Failed(error) => return Some(Err(error)),
+            Report::Output { stream, text } if stream == "stderr" => {
+                self.write(Event::Stderr { text: text.clone() }, &text, events).await;
+            }
+            Report::Output { text, .. } => {
+                self.write(Event::Stdout { text: text.clone() }, &text, events).await;
+            }
+            Report::Other => {}
+        }
+        None
+    }
+
+    async fn write(&mut self, event: Event, text: &str, events: &mut impl EventSink) {
+        let room = model::run::OUTPUT_LIMIT.saturating_sub(self.output.len());
+        if text.len() <= room {
+            self.output.push_str(text);
+        }
+        // A start runs on to its end without its caller: the session keeps the app.
+        let _ = events.emit(event).await;
+    }
+}

@@ -1,0 +1,447 @@
+//! A client of the E2B protocol (`SANDBOX_PROTOCOL.md` §5): what our functions ask of a sandbox.
+//!
+//! It builds requests and reads replies; sending the bytes is the [`Http`] port's. Every call
+//! names its sandbox by headers, so that one address can serve all (`sandbox_data_url`), and also
+//! uses the sandbox's own host where the service is reached by wildcard DNS.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{Method, Request, Response, StatusCode};
+use model::ports::{Body, Http, SendError, read_all};
+use model::session::SandboxRef;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::config::SandboxConfig;
+
+mod envelopes;
+pub mod event;
+mod lines;
+
+use envelopes::{Envelope, Envelopes};
+pub use event::ExecutionEvent;
+use lines::Lines;
+
+/// The port of envd: files and processes.
+pub const ENVD_PORT: u16 = 49_983;
+/// The port of the code interpreter.
+pub const INTERPRETER_PORT: u16 = 49_999;
+/// More than any reply that is read whole.
+const REPLY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The sandbox service did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SandboxError {
+    /// The sandbox is not there (any more): expired, killed, or lost with its service.
+    #[error("sandbox {0} is gone")]
+    Gone(String),
+    /// The service cannot be reached.
+    #[error("the sandbox service does not answer ({0}): check `sandbox_api_url`, or start it with `cargo xtask up`")]
+    Unreachable(SendError),
+    /// The service refused.
+    #[error("the sandbox service answered {status} to {what}: {message}")]
+    Refused {
+        /// What was asked.
+        what: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+    /// The key is wrong.
+    #[error("the sandbox service refuses the key: check `sandbox_api_key` (E2B_API_KEY)")]
+    KeyRefused,
+    /// The service said something that is not the protocol, or stopped in the middle.
+    #[error("the sandbox service broke off during {what}: {reason}")]
+    Broken {
+        /// What was asked.
+        what: &'static str,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+/// A client of one sandbox service.
+#[derive(Debug)]
+pub struct Client<'a, H> {
+    http: &'a H,
+    config: &'a SandboxConfig,
+}
+
+/// A file for a sandbox.
+#[derive(Debug, Clone, Copy)]
+pub struct NewFile<'a> {
+    /// Its absolute path inside.
+    pub path: &'a str,
+    /// Its contents.
+    pub bytes: &'a [u8],
+}
+
+/// What a running process tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessEvent {
+    /// It runs, with this process id.
+    Start(u32),
+    /// It wrote to standard output.
+    Stdout(Vec<u8>),
+    /// It wrote to standard error.
+    Stderr(Vec<u8>),
+    /// It ended; the text says how.
+    End(String),
+}
+
+impl<'a, H: Http> Client<'a, H> {
+    /// A client that sends through `http`.
+    pub fn new(http: &'a H, config: &'a SandboxConfig) -> Self {
+        Self { http, config }
+    }
+
+    /// Makes a sandbox that lives `seconds`.
+    pub async fn create(&self, seconds: u64, session: &str) -> Result<SandboxRef, SandboxError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Created {
+            #[serde(rename = "sandboxID")]
+            sandbox_id: String,
+            domain: Option<String>,
+            envd_access_token: Option<String>,
+            traffic_access_token: Option<String>,
+        }
+        let what = "create a sandbox";
+        let body = json!({
+            "templateID": self.config.template,
+            "timeout": seconds.min(self.config.max_seconds),
+            "secure": true,
+            "metadata": {"session": session},
+            "envVars": {},
+        });
+        // v1 is in every specification seen; newer services may have only v2.
+        let mut response = self.control(Method::POST, "/sandboxes", Some(&body)).await?;
+        if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
+            response = self.control(Method::POST, "/v2/sandboxes", Some(&body)).await?;
+        }
+        let created: Created = reply(what, response).await?;
+        Ok(SandboxRef {
+            id: created.sandbox_id,
+            domain: created.domain,
+            access_token: created.envd_access_token,
+            traffic_token: created.traffic_access_token,
+        })
+    }
+
+    /// Sets the end of a sandbox's life to `seconds` from now.
+    pub async fn set_timeout(&self, sandbox: &SandboxRef, seconds: u64) -> Result<(), SandboxError> {
+        let path = format!("/sandboxes/{}/timeout", sandbox.id);
+        let body = json!({"timeout": seconds.min(self.config.max_seconds)});
+        let response = self.control(Method::POST, &path, Some(&body)).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Err(SandboxError::Gone(sandbox.id.clone()));
+        }
+        done("set a sandbox's timeout", response).await
+    }
+
+    /// Ends a sandbox; one that is already gone is fine.
+    pub async fn kill(&self, sandbox: &SandboxRef) -> Result<(), SandboxError> {
+        let path = format!("/sandboxes/{}", sandbox.id);
+        let response = self.control(Method::DELETE, &path, None).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        done("kill a sandbox", response).await
+    }
+
+    /// Runs code in the sandbox's default Python context. Dropping the answer interrupts the code.
+    pub async fn execute(
+        &self,
+        sandbox: &SandboxRef,
+        code: &str,
+        env: &std::collections::BTreeMap<String, String>,
+    ) -> Result<Execution<H::Body>, SandboxError> {
+        let body = json!({"code": code, "context_id": null, "language": null, "env_vars": env});
+        let response = self
+            .data(sandbox, INTERPRETER_PORT, "/execute", "application/json", json_bytes(&body))
+            .await?;
+        let response = accepted("run code", sandbox, response).await?;
+        Ok(Execution { lines: Lines::new(response.into_body()) })
+    }
+
+    /// Writes files, making their folders; one request for all.
+    pub async fn write_files(
+        &self,
+        sandbox: &SandboxRef,
+        files: &[NewFile<'_>],
+    ) -> Result<(), SandboxError> {
+        let boundary = boundary_for(files);
+        let mut body = Vec::new();
+        for file in files {
+            let head = format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+                file.path
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(file.bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let response = self.data(sandbox, ENVD_PORT, "/files", &kind, body).await?;
+        done("write files", accepted("write files", sandbox, response).await?).await
+    }
+
+    /// Starts a process; it lives on when the answer is dropped.
+    pub async fn start(
+        &self,
+        sandbox: &SandboxRef,
+        command: &str,
+        args: &[&str],
+        env: &Value,
+    ) -> Result<ProcessEvents<H::Body>, SandboxError> {
+        let request = json!({
+            "process": {"cmd": command, "args": args, "envs": env, "cwd": "/home/user"},
+            "stdin": false,
+        });
+        let body = envelopes::wrap(&json_bytes(&request));
+        let kind = "application/connect+json";
+        let path = "/process.Process/Start";
+        let response = self.data(sandbox, ENVD_PORT, path, kind, body).await?;
+        let response = accepted("start a process", sandbox, response).await?;
+        Ok(ProcessEvents { envelopes: Envelopes::new(response.into_body()) })
+    }
+
+    /// Sends a signal (`SIGNAL_SIGTERM` or `SIGNAL_SIGKILL`) to a process.
+    pub async fn signal(
+        &self,
+        sandbox: &SandboxRef,
+        pid: u32,
+        signal: &str,
+    ) -> Result<(), SandboxError> {
+        let body = json_bytes(&json!({"process": {"pid": pid}, "signal": signal}));
+        let path = "/process.Process/SendSignal";
+        let response = self.data(sandbox, ENVD_PORT, path, "application/json", body).await?;
+        done("signal a process", accepted("signal a process", sandbox, response).await?).await
+    }
+
+    /// The status with which an app answers `GET /`, as its public address would.
+    pub async fn app_status(
+        &self,
+        sandbox: &SandboxRef,
+        port: u16,
+    ) -> Result<StatusCode, SandboxError> {
+        let url = format!("{}/", self.config.data_address(sandbox, port));
+        let request = self.named(sandbox, port, Request::get(url)).body(Vec::new());
+        Ok(self.sent(request).await?.status())
+    }
+
+    async fn control(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response<H::Body>, SandboxError> {
+        let url = format!("{}{path}", self.config.api_url);
+        let mut request = Request::builder().method(method).uri(url);
+        if !self.config.api_key.0.is_empty() {
+            request = request.header("x-api-key", &self.config.api_key.0);
+        }
+        let body = body.map(json_bytes);
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        self.sent(request.body(body.unwrap_or_default())).await
+    }
+
+    async fn data(
+        &self,
+        sandbox: &SandboxRef,
+        port: u16,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Response<H::Body>, SandboxError> {
+        let url = format!("{}{path}", self.config.data_address(sandbox, port));
+        let request = self.named(sandbox, port, Request::post(url));
+        let request = request.header(CONTENT_TYPE, content_type);
+        self.sent(request.header("connect-protocol-version", "1").body(body)).await
+    }
+
+    /// Adds the headers that name the sandbox and prove that we may use it.
+    fn named(
+        &self,
+        sandbox: &SandboxRef,
+        port: u16,
+        mut request: http::request::Builder,
+    ) -> http::request::Builder {
+        request = request
+            .header("e2b-sandbox-id", &sandbox.id)
+            .header("e2b-sandbox-port", port.to_string());
+        for (name, token) in [
+            ("x-access-token", &sandbox.access_token),
+            ("e2b-traffic-access-token", &sandbox.traffic_token),
+        ] {
+            if let Some(token) = token {
+                request = request.header(HeaderName::from_static(name), token);
+            }
+        }
+        request
+    }
+
+    async fn sent(
+        &self,
+        request: http::Result<Request<Vec<u8>>>,
+    ) -> Result<Response<H::Body>, SandboxError> {
+        let request = request.map_err(|error| SandboxError::Broken {
+            what: "build a request",
+            reason: format!("{error}: check the `sandbox_…_url` variables"),
+        })?;
+        self.http.send(request).await.map_err(SandboxError::Unreachable)
+    }
+}
+
+/// A running execution.
+#[derive(Debug)]
+pub struct Execution<B> {
+    lines: Lines<B>,
+}
+
+impl<B: Body> Execution<B> {
+    /// The next event; `None` when the stream is over, be it after [`ExecutionEvent::End`] or not.
+    pub async fn event(&mut self) -> Option<Result<ExecutionEvent, SandboxError>> {
+        let what = "run code";
+        let broken = |reason| Err(SandboxError::Broken { what, reason });
+        Some(match self.lines.line().await? {
+            Ok(line) => match event::parse(&line) {
+                Some(event) => Ok(event),
+                None => broken(format!("`{}` is no event", excerpt(&line))),
+            },
+            Err(error) => broken(error.to_string()),
+        })
+    }
+}
+
+/// The events of a running process.
+#[derive(Debug)]
+pub struct ProcessEvents<B> {
+    envelopes: Envelopes<B>,
+}
+
+impl<B: Body> ProcessEvents<B> {
+    /// The next event; `None` at the end of the stream.
+    pub async fn event(&mut self) -> Option<Result<ProcessEvent, SandboxError>> {
+        let what = "start a process";
+        let broken = |reason| SandboxError::Broken { what, reason };
+        loop {
+            let message = match self.envelopes.envelope().await? {
+                Ok(Envelope::Message(message)) => message,
+                Ok(Envelope::End(trailer)) => {
+                    let trailer: Value = serde_json::from_slice(&trailer).unwrap_or_default();
+                    let error = trailer.get("error")?;
+                    let message = error["message"].as_str().unwrap_or("no reason given");
+                    return Some(Err(broken(message.to_owned())));
+                }
+                Err(error) => return Some(Err(broken(error.to_string()))),
+            };
+            let Ok(message) = serde_json::from_slice::<Value>(&message) else {
+                return Some(Err(broken(format!("`{}` is no event", excerpt(&message)))));
+            };
+            if let Some(event) = process_event(&message["event"]) {
+                return Some(Ok(event));
+            }
+        }
+    }
+}
+
+/// Reads one process event; `None` for those that do not concern us. Zero values may be left out.
+fn process_event(event: &Value) -> Option<ProcessEvent> {
+    if let Some(start) = event.get("start") {
+        return Some(ProcessEvent::Start(start["pid"].as_u64()?.try_into().ok()?));
+    }
+    if let Some(end) = event.get("end") {
+        let said = end["error"].as_str().or(end["status"].as_str());
+        let said = said.map(str::to_owned);
+        let code = end["exitCode"].as_i64().unwrap_or(0);
+        return Some(ProcessEvent::End(said.unwrap_or_else(|| format!("exit status {code}"))));
+    }
+    let data = event.get("data")?;
+    let decode = |name: &str| STANDARD.decode(data.get(name)?.as_str()?).ok();
+    decode("stdout").map(ProcessEvent::Stdout).or_else(|| decode("stderr").map(ProcessEvent::Stderr))
+}
+
+/// Turns a refusal into an error; hands an accepted response on.
+async fn accepted<B: Body>(
+    what: &'static str,
+    sandbox: &SandboxRef,
+    response: Response<B>,
+) -> Result<Response<B>, SandboxError> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let error = refusal(what, response).await;
+    let is_gone = match &error {
+        // E2B's proxy: "The sandbox was not found"; a closed port says something else.
+        SandboxError::Refused { message, .. } => {
+            status == StatusCode::BAD_GATEWAY && message.contains("was not found")
+        }
+        _ => false,
+    };
+    Err(if is_gone { SandboxError::Gone(sandbox.id.clone()) } else { error })
+}
+
+async fn done<B: Body>(what: &'static str, response: Response<B>) -> Result<(), SandboxError> {
+    if !response.status().is_success() {
+        return Err(refusal(what, response).await);
+    }
+    // Reading the body to its end lets the host use the connection again.
+    let read = read_all(&mut response.into_body(), REPLY_LIMIT).await;
+    read.map(drop).map_err(|error| SandboxError::Broken { what, reason: error.to_string() })
+}
+
+async fn reply<T: DeserializeOwned, B: Body>(
+    what: &'static str,
+    response: Response<B>,
+) -> Result<T, SandboxError> {
+    if !response.status().is_success() {
+        return Err(refusal(what, response).await);
+    }
+    let broken = |reason| SandboxError::Broken { what, reason };
+    let bytes = read_all(&mut response.into_body(), REPLY_LIMIT).await;
+    let bytes = bytes.map_err(|error| broken(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))
+}
+
+async fn refusal<B: Body>(what: &'static str, response: Response<B>) -> SandboxError {
+    let status = response.status();
+    if matches!(status, StatusCode::UNAUTHORIZED) {
+        return SandboxError::KeyRefused;
+    }
+    let bytes = read_all(&mut response.into_body(), REPLY_LIMIT).await.unwrap_or_default();
+    let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let message = said["message"].as_str().map_or_else(|| excerpt(&bytes), str::to_owned);
+    SandboxError::Refused { what, status: status.as_u16(), message }
+}
+
+fn json_bytes(value: &Value) -> Vec<u8> {
+    serde_json::to_vec(value).expect("JSON values serialise")
+}
+
+fn excerpt(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(200).collect()
+}
+
+/// A boundary that stands in none of the files.
+fn boundary_for(files: &[NewFile<'_>]) -> String {
+    let stands_in = |boundary: &str| {
+        files.iter().any(|file| {
+            file.bytes.windows(boundary.len()).any(|window| window == boundary.as_bytes())
+        })
+    };
+    (0u32..)
+        .map(|count| format!("conductor-boundary-{count:08x}"))
+        .find(|boundary| !stands_in(boundary))
+        .expect("files are finite")
+}
+
+#[cfg(test)]
+mod tests;

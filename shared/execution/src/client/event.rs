@@ -1,0 +1,87 @@
+//! The lines of `/execute` (SANDBOX_PROTOCOL §2).
+
+use serde_json::{Map, Value};
+
+/// One line of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExecutionEvent {
+    /// It is this context's turn; carries the execution's number.
+    Started(u64),
+    /// Standard output.
+    Stdout(String),
+    /// Standard error.
+    Stderr(String),
+    /// A displayed value, as E2B's result object.
+    Result(Value),
+    /// The exception that ended it.
+    Error {
+        /// The exception's class.
+        name: String,
+        /// Its text.
+        value: String,
+        /// Its traceback.
+        traceback: String,
+    },
+    /// It is over.
+    End,
+    /// Nothing that concerns us: a keepalive, or a line of a newer protocol.
+    Other,
+}
+
+/// Reads one line; `None` if it is no JSON object with a `type`.
+pub fn parse(line: &[u8]) -> Option<ExecutionEvent> {
+    let Value::Object(mut fields) = serde_json::from_slice(line).ok()? else { return None };
+    let Some(Value::String(kind)) = fields.remove("type") else { return None };
+    Some(match kind.as_str() {
+        "number_of_executions" => {
+            ExecutionEvent::Started(fields.get("execution_count").and_then(Value::as_u64)?)
+        }
+        "stdout" => ExecutionEvent::Stdout(text(&mut fields, "text")),
+        "stderr" => ExecutionEvent::Stderr(text(&mut fields, "text")),
+        "result" => {
+            fields.retain(|_, value| !value.is_null());
+            ExecutionEvent::Result(Value::Object(fields))
+        }
+        "error" => ExecutionEvent::Error {
+            name: text(&mut fields, "name"),
+            value: text(&mut fields, "value"),
+            traceback: text(&mut fields, "traceback"),
+        },
+        "end_of_execution" => ExecutionEvent::End,
+        _ => ExecutionEvent::Other,
+    })
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> String {
+    match fields.remove(name) {
+        Some(Value::String(text)) => text,
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_the_lines_of_the_protocol() {
+        let check = |line: Value, event| assert_eq!(parse(line.to_string().as_bytes()), event);
+        check(
+            json!({"type": "number_of_executions", "execution_count": 3}),
+            Some(ExecutionEvent::Started(3)),
+        );
+        check(
+            json!({"type": "stdout", "text": "é\n", "timestamp": "x"}),
+            Some(ExecutionEvent::Stdout("é\n".into())),
+        );
+        check(
+            json!({"type": "result", "is_main_result": true, "text": "2", "html": null}),
+            Some(ExecutionEvent::Result(json!({"is_main_result": true, "text": "2"}))),
+        );
+        check(json!({"type": "keepalive"}), Some(ExecutionEvent::Other));
+        check(json!({"no": "type"}), None);
+        assert_eq!(parse(b"\xff"), None);
+    }
+}

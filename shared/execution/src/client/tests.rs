@@ -1,0 +1,101 @@
+use super::*;
+use futures::executor::block_on;
+use model::ports::ScriptedHttp;
+
+fn config() -> SandboxConfig {
+    SandboxConfig::read(|name| {
+        match name {
+            "sandbox_api_url" => "http://127.0.0.1:7070/",
+            "sandbox_api_key" => "key",
+            "sandbox_data_url" => "http://127.0.0.1:7070",
+            "sandbox_app_url" => "http://{port}-{id}.localhost:7070",
+            "sandbox_template" => "code-interpreter-v1",
+            _ => "",
+        }
+        .to_owned()
+    })
+}
+
+fn sandbox() -> SandboxRef {
+    SandboxRef {
+        id: "s1".into(),
+        domain: None,
+        access_token: Some("token".into()),
+        traffic_token: None,
+    }
+}
+
+#[test]
+fn creates_a_sandbox_by_v1_and_falls_back_to_v2() {
+    let http = ScriptedHttp::default()
+        .reply(404, r#"{"code":404,"message":"no such route"}"#)
+        .reply(201, r#"{"templateID":"t","sandboxID":"s9","clientID":"c","envdVersion":"0.6.13","envdAccessToken":"a"}"#);
+    let made = block_on(Client::new(&http, &config()).create(60, "x")).expect("it is scripted");
+    assert_eq!((made.id.as_str(), made.access_token.as_deref()), ("s9", Some("a")));
+    assert_eq!(http.lines(), ["POST /sandboxes", "POST /v2/sandboxes"]);
+    assert_eq!(http.requests.borrow()[0].headers()["x-api-key"], "key");
+}
+
+#[test]
+fn tells_a_sandbox_that_is_gone_from_one_whose_port_is_closed() {
+    let execute = |body: &str| {
+        let http = ScriptedHttp::default().reply(502, body);
+        let config = config();
+        let client = Client::new(&http, &config);
+        block_on(client.execute(&sandbox(), "1", &Default::default())).map(drop)
+    };
+    let gone = execute(r#"{"sandboxId":"s1","message":"The sandbox was not found","code":502}"#);
+    assert_eq!(gone, Err(SandboxError::Gone("s1".into())));
+    let closed = execute(r#"{"message":"The sandbox is running but port is not open","code":502}"#);
+    assert!(matches!(closed, Err(SandboxError::Refused { status: 502, .. })), "{closed:?}");
+}
+
+#[test]
+fn a_refused_key_names_the_variable_and_not_the_key() {
+    let http = ScriptedHttp::default().reply(401, r#"{"code":401,"message":"bad key key"}"#);
+    let error = block_on(Client::new(&http, &config()).create(60, "x")).expect_err("401 is refused");
+    let text = error.to_string();
+    assert!(text.contains("sandbox_api_key") && !text.contains("bad key"), "{text}");
+}
+
+#[test]
+fn names_the_sandbox_by_headers_and_reads_the_stream() {
+    let http = ScriptedHttp::default().reply_in_chunks(
+        200,
+        &["{\"type\":\"number_of_executions\",\"execution_count\":1}\n{\"type\":\"std", "out\",\"text\":\"1\"}\n"],
+    );
+    let config = config();
+    block_on(async {
+        let client = Client::new(&http, &config);
+        let mut run = client.execute(&sandbox(), "print(1)", &Default::default()).await?;
+        assert_eq!(run.event().await, Some(Ok(ExecutionEvent::Started(1))));
+        assert_eq!(run.event().await, Some(Ok(ExecutionEvent::Stdout("1".into()))));
+        assert_eq!(run.event().await, None);
+        Ok::<(), SandboxError>(())
+    })
+    .expect("it is scripted");
+    let request = &http.requests.borrow()[0];
+    assert_eq!(request.headers()["e2b-sandbox-id"], "s1");
+    assert_eq!(request.headers()["e2b-sandbox-port"], "49999");
+    assert_eq!(request.headers()["x-access-token"], "token");
+}
+
+#[test]
+fn reads_the_events_of_a_process_with_zero_values_left_out() {
+    let check = |json: Value, event| assert_eq!(process_event(&json), event);
+    check(json!({"start": {"pid": 7}}), Some(ProcessEvent::Start(7)));
+    check(json!({"data": {"stdout": "aGk="}}), Some(ProcessEvent::Stdout(b"hi".to_vec())));
+    check(json!({"end": {"exited": true}}), Some(ProcessEvent::End("exit status 0".into())));
+    check(
+        json!({"end": {"exitCode": -1, "error": "signal: killed"}}),
+        Some(ProcessEvent::End("signal: killed".into())),
+    );
+    check(json!({"keepalive": {}}), None);
+}
+
+#[test]
+fn a_boundary_never_stands_in_a_file() {
+    let bytes = b"--conductor-boundary-00000000";
+    let boundary = boundary_for(&[NewFile { path: "/a", bytes }]);
+    assert_eq!(boundary, "conductor-boundary-00000001");
+}
