@@ -1,5 +1,10 @@
 //! Prints the program that the planner writes: `cargo run -p planner --example plan -- PROMPT [CSV]`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an example is a program, with arguments of its own"
+)]
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (prompt, path) = match &arguments[..] {

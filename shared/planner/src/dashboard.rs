@@ -118,7 +118,7 @@ pub(crate) fn plan(
         title: title::given(prompt).unwrap_or_else(|| title::of_file(file_name)),
         framework,
         assumptions: context.assumptions,
-        body: Body::Dashboard(body),
+        body: Body::Dashboard(Box::new(body)),
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Plan {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Body {
     /// Figures and charts over a dataset.
-    Dashboard(DashboardPlan),
+    Dashboard(Box<DashboardPlan>),
     /// Inputs, and something done with them.
     Form(FormPlan),
 }
@@ -73,6 +73,16 @@ pub struct Source {
     pub integers: Vec<String>,
 }
 
+impl Source {
+    /// The columns that are days without a time.
+    pub(crate) fn days(&self) -> impl Iterator<Item = &str> {
+        self.dates
+            .iter()
+            .filter(|date| !date.with_time)
+            .map(|date| date.column.as_str())
+    }
+}
+
 /// A column of dates.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct DateColumn {
@@ -80,6 +90,8 @@ pub struct DateColumn {
     pub column: String,
     /// Its format, as for `strptime`.
     pub format: String,
+    /// Whether there is a time of day.
+    pub with_time: bool,
     /// Whether the times carry an offset from UTC.
     pub zoned: bool,
 }

@@ -4,7 +4,8 @@
 const WIDTH: usize = 88;
 
 /// Words that cannot or should not name a variable of a generated program.
-const RESERVED: [&str; 114] = [
+const RESERVED: [&str; 115] = [
+    "table_rows",
     "False",
     "None",
     "True",

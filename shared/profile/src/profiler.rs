@@ -35,11 +35,14 @@ pub struct Profiler {
 enum State {
     /// The beginning of the file, until there is enough of it to find the delimiter.
     Sampling(Vec<u8>),
-    Reading {
-        delimiter: u8,
-        splitter: Splitter,
-        table: Table,
-    },
+    Reading(Box<Reading>),
+}
+
+/// The file once its delimiter is known.
+struct Reading {
+    delimiter: u8,
+    splitter: Splitter,
+    table: Table,
 }
 
 impl Profiler {
@@ -67,11 +70,8 @@ impl Profiler {
             }
             self.start_reading(false)?;
         }
-        if let State::Reading {
-            splitter, table, ..
-        } = &mut self.state
-        {
-            table.read(chunk, splitter)?;
+        if let State::Reading(reading) = &mut self.state {
+            reading.table.read(chunk, &mut reading.splitter)?;
         }
         Ok(())
     }
@@ -83,13 +83,9 @@ impl Profiler {
             self.start_reading(true)?;
         }
         match self.state {
-            State::Reading {
-                delimiter,
-                mut splitter,
-                mut table,
-            } => {
-                table.read_end(&mut splitter)?;
-                table.finish(delimiter, self.bytes)
+            State::Reading(mut reading) => {
+                reading.table.read_end(&mut reading.splitter)?;
+                reading.table.finish(reading.delimiter, self.bytes)
             }
             State::Sampling(_) => Err(ProfileError::Empty),
         }
@@ -107,11 +103,11 @@ impl Profiler {
         let mut splitter = Splitter::new(delimiter);
         let mut table = Table::new(self.options.has_header);
         table.read(text, &mut splitter)?;
-        self.state = State::Reading {
+        self.state = State::Reading(Box::new(Reading {
             delimiter,
             splitter,
             table,
-        };
+        }));
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn describe(context: &Context<'_>, file_name: &str) -> Source {
                 Some(DateColumn {
                     column: column.name.clone(),
                     format,
+                    with_time: column.kind == ColumnType::Datetime,
                     zoned: column.zoned,
                 })
             })

@@ -63,10 +63,10 @@ fn fitting_grain(column: &ColumnProfile) -> Grain {
     let span = (last - first) as f64;
     let by_span = match last - first {
         ..=3 if column.kind == ColumnType::Datetime => Grain::Hour,
-        ..=92 => Grain::Day,
-        ..=730 => Grain::Week,
-        ..=7300 => Grain::Month,
-        _ => Grain::Year,
+        i64::MIN..=92 => Grain::Day,
+        93..=730 => Grain::Week,
+        731..=7300 => Grain::Month,
+        7301.. => Grain::Year,
     };
     let spacing = span / (column.distinct.max(2) - 1) as f64;
     let by_spacing = match spacing {

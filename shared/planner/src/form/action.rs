@@ -113,6 +113,12 @@ fn chart(prompt: &Prompt, fields: &mut Vec<Field>, assumptions: &mut Vec<String>
                 kind: FieldKind::Slider { min: 1, max },
             });
         }
+        // The usual scale of a slider ends far beyond what a chart can show.
+        for field in fields.iter_mut() {
+            if field.kind == (FieldKind::Slider { min: 0, max: 100 }) {
+                field.kind = FieldKind::Slider { min: 1, max: 10 };
+            }
+        }
         return Action::Wave;
     }
     bars(fields, assumptions)

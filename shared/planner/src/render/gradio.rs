@@ -37,6 +37,7 @@ pub(super) fn write(title: &str, dashboard: &DashboardPlan) -> String {
     if let Some(column) = &dashboard.distribution {
         distribution_bars(&mut code, column);
     }
+    table_rows(&mut code, dashboard);
     update(&mut code, dashboard, &controls);
     page(&mut code, dashboard, &controls);
     code.line("\nif __name__ == \"__main__\":\n    demo.launch()");
@@ -200,7 +201,15 @@ fn draw_breakdown(code: &mut Code) {
         code.line("\"\"\"Draw the measure for the largest categories.\"\"\"");
         breakdown_bars(code);
         code.line("bars[\"category\"] = bars[\"category\"].astype(str)");
-        code.line("return gr.BarPlot(bars, y_title=measure, label=f\"{measure} by {label}\")");
+        code.line("# A bar that does not begin at zero lies.");
+        code.line("lowest = float(min([0, *bars[\"value\"].dropna()]))");
+        let arguments = [
+            "bars".to_owned(),
+            "y_title=measure".to_owned(),
+            "y_lim=[lowest, None]".to_owned(),
+            "label=f\"{measure} by {label}\"".to_owned(),
+        ];
+        code.call("return gr.BarPlot(", &arguments, ")");
     });
 }
 
@@ -243,6 +252,29 @@ fn distribution_bars(code: &mut Code, column: &str) {
     );
 }
 
+fn table_rows(code: &mut Code, dashboard: &DashboardPlan) {
+    code.function(
+        "def table_rows(data: pd.DataFrame) -> pd.DataFrame:",
+        |code| {
+            code.line("\"\"\"Return the first rows as they are shown.\"\"\"");
+            let days: Vec<String> = dashboard.source.days().map(literal).collect();
+            if days.is_empty() {
+                code.line(format!("return data.head({TABLE_ROWS})"));
+                return;
+            }
+            code.line(format!("rows = data.head({TABLE_ROWS}).copy()"));
+            for day in days {
+                code.call(
+                    &format!("rows[{day}] = rows[{day}].dt.strftime("),
+                    &["\"%Y-%m-%d\"".to_owned()],
+                    ")",
+                );
+            }
+            code.line("return rows");
+        },
+    );
+}
+
 fn has_measured_charts(dashboard: &DashboardPlan) -> bool {
     dashboard.trend.is_some() || !dashboard.breakdowns.is_empty()
 }
@@ -276,7 +308,7 @@ fn update(code: &mut Code, dashboard: &DashboardPlan, controls: &[Vec<Control>])
         if dashboard.distribution.is_some() {
             results.push("distribution_bars(data)".to_owned());
         }
-        results.push(format!("data.head({TABLE_ROWS})"));
+        results.push("table_rows(data)".to_owned());
         code.call("return (", &results, ")");
     });
 }
@@ -321,6 +353,7 @@ fn plots(code: &mut Code, dashboard: &DashboardPlan) {
             arguments.push(format!("color_title={}", literal(&humanize(split_by))));
         }
         arguments.push(format!("x_title={}", literal(&trend.label)));
+        arguments.push("label=\"Trend\"".to_owned());
         if trend.grain == Grain::Value {
             arguments.push("x_axis_format=\"d\"".to_owned());
         }
@@ -328,7 +361,8 @@ fn plots(code: &mut Code, dashboard: &DashboardPlan) {
     }
     if !dashboard.breakdowns.is_empty() {
         code.line("breakdowns = [");
-        code.line("    gr.BarPlot(x=\"category\", y=\"value\", x_title=label, sort=\"-y\")");
+        let arguments = "x=\"category\", y=\"value\", x_title=label, sort=\"-y\", label=label";
+        code.line(format!("    gr.BarPlot(\n        {arguments}\n    )"));
         code.line("    for label in CATEGORIES\n]");
     }
     if let Some(relation) = &dashboard.relation {

@@ -281,7 +281,7 @@ fn main(code: &mut Code, dashboard: &DashboardPlan) {
         if dashboard.distribution.is_some() {
             code.line("draw_distribution(data)");
         }
-        table(code, dashboard.table.first_rows);
+        table(code, dashboard);
     });
 }
 
@@ -305,12 +305,23 @@ fn breakdowns(code: &mut Code, count: usize) {
     }
 }
 
-fn table(code: &mut Code, first_rows: Option<usize>) {
-    match first_rows {
-        None => code.line("\nst.subheader(\"Data\")\nst.dataframe(data, hide_index=True)"),
-        Some(rows) => {
-            code.line(format!("\nst.subheader(\"Data (the first {rows} rows)\")"));
-            code.line(format!("st.dataframe(data.head({rows}), hide_index=True)"));
-        }
+fn table(code: &mut Code, dashboard: &DashboardPlan) {
+    let (heading, rows) = match dashboard.table.first_rows {
+        None => ("Data".to_owned(), "data".to_owned()),
+        Some(rows) => (
+            format!("Data (the first {rows} rows)"),
+            format!("data.head({rows})"),
+        ),
+    };
+    code.line(format!("\nst.subheader(\"{heading}\")"));
+    let days: Vec<String> = dashboard
+        .source
+        .days()
+        .map(|column| format!("{}: st.column_config.DateColumn()", literal(column)))
+        .collect();
+    let mut arguments = vec![rows, "hide_index=True".to_owned()];
+    if !days.is_empty() {
+        arguments.push(wrap("column_config={", &days, "}", 2));
     }
+    code.call("st.dataframe(", &arguments, ")");
 }
