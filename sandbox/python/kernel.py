@@ -6,8 +6,10 @@ so no file has to be written where a sandboxed program could have put a link fir
 Settings: `socket` (path prefix of the five sockets) and `key` (of the message signatures).
 """
 
+import asyncio
 import json
 import os
+import signal
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -74,7 +76,11 @@ def figure_to_chart(figure):
         from e2b_charts import chart_figure_to_chart
 
         chart = chart_figure_to_chart(figure)
-        return json.loads(json.dumps(chart.model_dump(mode="json"), allow_nan=False)) if chart else None
+        return (
+            json.loads(json.dumps(chart.model_dump(mode="json"), allow_nan=False))
+            if chart
+            else None
+        )
     except Exception:
         return None
 
@@ -206,6 +212,15 @@ def adapt_pillow(image_module):
     image_class.show = lambda self, title=None: display(self) and None
 
 
+def wake_on_signals():
+    """Make the event loop notice signals while it waits.
+
+    ipykernel answers an interrupt of `await ...` by a callback, which the sleeping loop would run
+    only at its next event. Handling any one signal makes asyncio wake up for all of them.
+    """
+    asyncio.get_running_loop().add_signal_handler(signal.SIGURG, lambda: None)
+
+
 # --- The kernel ----------------------------------------------------------------------------------
 
 
@@ -221,6 +236,7 @@ def main(settings):
     import zmq
     from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import IPKernelApp
+    from tornado.ioloop import IOLoop
     from traitlets.config import Config
 
     class Kernel(IPythonKernel):
@@ -266,6 +282,7 @@ def main(settings):
     sys.meta_path.insert(
         0, AfterImport({"plotly.io._renderers": adapt_plotly, "PIL.Image": adapt_pillow})
     )
+    IOLoop.current().add_callback(wake_on_signals)
     os.write(ready, b"ready\n")
     os.close(ready)
     app.start()

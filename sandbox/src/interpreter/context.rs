@@ -165,9 +165,9 @@ impl Context {
         self.halt.subscribe()
     }
 
-    /// Waits for the turn.
-    pub(crate) async fn turn(&self) -> OwnedMutexGuard<Turn> {
-        self.turn.clone().lock_owned().await
+    /// Waits for the turn; the place in the line is that of the first poll.
+    pub(crate) fn turn(&self) -> impl Future<Output = OwnedMutexGuard<Turn>> + Send + use<> {
+        self.turn.clone().lock_owned()
     }
 
     /// Stops what runs, and starts afresh.

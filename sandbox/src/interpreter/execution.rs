@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::future::{FutureExt, MaybeDone, maybe_done};
 use futures_util::stream;
 use nix::sys::signal::Signal;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::time::timeout;
 
 use super::context::{Context, Engine, Halt, Turn};
@@ -42,8 +44,11 @@ pub(crate) fn start(sandbox: Arc<Sandbox>, context: Arc<Context>, code: Code) ->
     let (outputs, receiver) = mpsc::channel(LINES);
     // Subscribed before the turn is waited for: a restart also stops those who wait.
     let halted = context.halted();
+    // In line before the answer begins: turns go by the order of the requests, not of the tasks.
+    let mut turn = Box::pin(maybe_done(context.turn()));
+    let _ = turn.as_mut().now_or_never();
     tokio::spawn(async move {
-        let last = run(&sandbox, &context, &code, &outputs, halted).await;
+        let last = run(&sandbox, &context, turn, &code, &outputs, halted).await;
         let _ = outputs.send(last).await;
     });
     Body::from_stream(stream::unfold(receiver, next_line))
@@ -63,16 +68,21 @@ async fn next_line(
 async fn run(
     sandbox: &Sandbox,
     context: &Context,
+    mut place: Pin<Box<MaybeDone<impl Future<Output = OwnedMutexGuard<Turn>>>>>,
     code: &Code,
     outputs: &mpsc::Sender<Output>,
     mut halted: watch::Receiver<Halt>,
 ) -> Output {
-    let mut turn = tokio::select! {
+    tokio::select! {
         biased;
         halt = next_halt(&mut halted) => return cut_short(outputs, halt_error(halt)).await,
         () = outputs.closed() => return Output::EndOfExecution,
-        turn = context.turn() => turn,
-    };
+        () = place.as_mut() => {}
+    }
+    let mut turn = place
+        .as_mut()
+        .take_output()
+        .expect("it was waited for, and is taken once");
     let (engine, notice) = match turn.engine(sandbox, context).await {
         Ok(engine) => engine,
         Err(error) => {

@@ -95,8 +95,6 @@ pub(crate) struct Kernel {
     listener: Arc<Listener>,
     words: Arc<LastWords>,
     _readers: JoinSet<()>,
-    /// The sockets' addresses are these descriptors: they stay open as long as the connections.
-    _sockets: [OwnedFd; 2],
 }
 
 impl Kernel {
@@ -147,7 +145,8 @@ impl Kernel {
         let (shell, iopub) = connected.map_err(|_| KernelError::Slow)??;
         let (shell, replies) = shell.split();
         let listener = Arc::new(Listener::default());
-        readers.spawn(listen(iopub, listener.clone()));
+        let [_, address] = sockets;
+        readers.spawn(listen(address, iopub, listener.clone()));
         readers.spawn(drain(replies));
         Ok(Self {
             process,
@@ -155,7 +154,6 @@ impl Kernel {
             listener,
             words,
             _readers: readers,
-            _sockets: sockets,
         })
     }
 
@@ -382,7 +380,10 @@ impl Listener {
 }
 
 /// Reads on while nobody executes, too: unread broadcasts would fill the kernel's memory.
-async fn listen(mut iopub: Connection<SubSocket>, listener: Arc<Listener>) {
+///
+/// `_address` is what the connection's address names, and the connection tries that again when it
+/// is lost: the descriptor must outlive it, or its number might be another file's by then.
+async fn listen(_address: OwnedFd, mut iopub: Connection<SubSocket>, listener: Arc<Listener>) {
     loop {
         match iopub.socket.recv().await {
             Ok(message) => {
