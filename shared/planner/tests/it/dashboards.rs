@@ -5,15 +5,23 @@ use serde_json::Value;
 use crate::data;
 use crate::python::{App, app, check_format, drive, lint};
 
-/// Prompt, name of the file, data, and the figures that all rows give.
-fn cases() -> Vec<(
-    &'static str,
-    &'static str,
-    String,
-    &'static [(&'static str, &'static str)],
-)> {
+struct Case {
+    prompt: &'static str,
+    file_name: &'static str,
+    csv: String,
+    /// Some of the figures that all rows give.
+    figures: &'static [(&'static str, &'static str)],
+}
+
+fn cases() -> Vec<Case> {
+    let case = |prompt, file_name, csv, figures| Case {
+        prompt,
+        file_name,
+        csv,
+        figures,
+    };
     vec![
-        (
+        case(
             "rain and temperature by weather",
             "seattle-weather.csv",
             data::weather(),
@@ -23,19 +31,19 @@ fn cases() -> Vec<(
                 ("Rows", "1,461"),
             ],
         ),
-        (
+        case(
             "",
             "stocks.csv",
             data::stocks(),
             &[("Average price", "109.0"), ("Rows", "300")],
         ),
-        (
+        case(
             "scatter of horsepower against miles",
             "cars.csv",
             data::cars(),
             &[("Rows", "150")],
         ),
-        (
+        case(
             "",
             "bestellungen.csv",
             data::orders(),
@@ -45,26 +53,26 @@ fn cases() -> Vec<(
                 ("Rows", "90"),
             ],
         ),
-        (
+        case(
             "",
             "hostile'\"file{}.csv",
             data::hostile(),
             &[("Rows", "60")],
         ),
-        (
+        case(
             "",
             "disasters.csv",
             data::disasters(),
             &[("Total deaths", "218,350"), ("Rows", "200")],
         ),
-        (
+        case(
             "",
             "sensor.tsv",
             data::sensor(),
             &[("Average temperature", "14.5"), ("Rows", "144")],
         ),
-        ("", "words.csv", data::words(), &[("Rows", "30")]),
-        (
+        case("", "words.csv", data::words(), &[("Rows", "30")]),
+        case(
             "",
             "numbers.csv",
             data::numbers(),
@@ -74,9 +82,7 @@ fn cases() -> Vec<(
 }
 
 fn apps(framework: Framework) -> Vec<App> {
-    let case = |(prompt, name, csv, _): (&str, &str, String, _)| {
-        app(prompt, framework, Some((name, &csv)))
-    };
+    let case = |case: Case| app(case.prompt, framework, Some((case.file_name, &case.csv)));
     let apps: Vec<App> = cases().into_iter().map(case).collect();
     lint(&apps);
     // Names of absurd length and content are allowed to spoil the layout, and nothing else.
@@ -102,7 +108,14 @@ fn labels(app: &App) -> Vec<&str> {
 #[test]
 fn streamlit_dashboards_show_the_figures_and_follow_their_filters() {
     let apps = apps(Framework::Streamlit);
-    for ((app, report), (_, name, _, figures)) in apps
+    for (
+        (app, report),
+        Case {
+            file_name: name,
+            figures,
+            ..
+        },
+    ) in apps
         .iter()
         .zip(drive(&apps, Framework::Streamlit))
         .zip(cases())
@@ -146,7 +159,14 @@ fn streamlit_dashboards_show_the_figures_and_follow_their_filters() {
 #[test]
 fn gradio_dashboards_show_the_figures_and_follow_their_filters() {
     let apps = apps(Framework::Gradio);
-    for ((app, report), (_, name, _, figures)) in apps
+    for (
+        (app, report),
+        Case {
+            file_name: name,
+            figures,
+            ..
+        },
+    ) in apps
         .iter()
         .zip(drive(&apps, Framework::Gradio))
         .zip(cases())

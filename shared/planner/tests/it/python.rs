@@ -116,6 +116,10 @@ fn finish(mut command: Command) -> String {
     text
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which Python a test takes is up to its machine"
+)]
 fn python() -> Command {
     let environment = std::env::var_os("CONDUCTOR_VENV").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv"),
