@@ -195,7 +195,8 @@ fn options_that_are_not_about_the_address_stay() {
 fn of_two_gradio_apps_the_first_is_shown_and_that_is_said() {
     let mut app = Launched::new(
         "gradio",
-        "import gradio as gr\na = gr.Blocks(title='one')\nb = gr.Blocks(title='two')\n\
+        "import gradio as gr\nf = lambda x: x\n\
+         a = gr.Interface(f, 'text', 'text', title='one')\nb = gr.Interface(f, 'text', 'text', title='two')\n\
          a.launch(prevent_thread_lock=True)\nb.launch()\n",
     );
     let seen = app.until("ready");
@@ -223,7 +224,7 @@ fn of_two_gradio_apps_the_first_is_shown_and_that_is_said() {
 fn a_program_that_raises_fails_with_its_own_traceback() {
     let mut app = Launched::new(
         "gradio",
-        "import gradio as gr\n\ndef load():\n    return {}['missing']\n\ndemo = gr.Blocks()\nload()\ndemo.launch()\n",
+        "import gradio as gr\n\ndef load():\n    return {}['missing']\n\nwith gr.Blocks() as demo:\n    load()\ndemo.launch()\n",
     );
     let failed = app.failed();
     assert_eq!(failed["name"], "KeyError");
@@ -366,7 +367,7 @@ fn an_app_that_dies_comes_back_on_its_port_three_times_a_minute() {
 fn sigterm_lets_an_app_serve_on_for_a_while() {
     let mut app = Launched::with(
         "gradio",
-        "import gradio as gr\ngr.Blocks().launch()\n",
+        "import gradio as gr\ngr.Interface(lambda x: x, 'text', 'text').launch()\n",
         &["--retire-seconds", "2"],
     );
     let port = app.ready();

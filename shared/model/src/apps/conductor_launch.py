@@ -14,10 +14,10 @@ Reports, one JSON object a line:
     {"event": "starting", "framework", "pid"}
     {"event": "output", "stream": "stdout" | "stderr", "text"}       only until the app is ready
     {"event": "notice", "text"}                                      something was overruled
-    {"event": "ready", "port", "framework", "pid", "seconds"}        http://127.0.0.1:port/ gave 200
-    {"event": "failed", "name", "value", "traceback", "line"}        it never got ready; exit code 1
-    {"event": "restarted", "port", "pid", "exit_code"}               it died after ready, and is back
-    {"event": "retiring", "seconds"}                                 SIGTERM: serving that long still
+    {"event": "ready", "port", "framework", "pid", "seconds"}        GET / on the port gave 200
+    {"event": "failed", "name", "value", "traceback", "line"}        never ready; exit code is 1
+    {"event": "restarted", "port", "pid", "exit_code"}               it died after ready, is back
+    {"event": "retiring", "seconds"}                                 SIGTERM: serving on this long
     {"event": "stopped", "exit_code"}                                the last report
 
 SIGTERM retires the app (it serves `--retire-seconds` more); SIGINT and SIGKILL end it at once.
@@ -76,16 +76,14 @@ def _clean(summary, app_path, seen):
     _clean(summary.__context__, app_path, seen)
 
     folder = os.path.dirname(app_path) + os.sep
-    own = [frame.filename == app_path for frame in summary.stack]
-    if any(own):
-        del summary.stack[: own.index(True)]
-    else:
-        launcher = os.path.abspath(__file__)
-        summary.stack[:] = [f for f in summary.stack if os.path.abspath(f.filename) != launcher]
+    launcher = os.path.abspath(__file__)
+    frames = [frame for frame in summary.stack if os.path.abspath(frame.filename) != launcher]
+    own = [frame.filename == app_path for frame in frames]
+    summary.stack[:] = frames[own.index(True) :] if any(own) else frames
 
     line = None
     for frame in summary.stack:
-        frame.line  # looked up by file name, so before the name is shortened
+        _ = frame.line  # looked up by file name, so before the name is shortened
         if frame.filename == app_path:
             line = frame.lineno
         if frame.filename.startswith(folder) and "site-packages" not in frame.filename:
