@@ -1,11 +1,15 @@
 //! The one table from domain errors to HTTP. `docs/api.md` shows it to callers.
 
+use execution::ExecutionFailure;
+use execution::client::SandboxError;
+use llm::LlmError;
 use model::dataset::DatasetError;
 use model::id::InvalidId;
 use model::ports::StoreError;
 use model::record::RecordError;
 use model::run::UnusableRequest;
 use model::session::SessionError;
+use profile::ProfileError;
 use serde_json::{Value, json};
 
 /// A request that failed: what the caller is told, and what only the log is told.
@@ -134,6 +138,54 @@ impl From<DatasetError> for HttpError {
             DatasetError::Store(error) => error.into(),
             DatasetError::Record(error) => error.into(),
         }
+    }
+}
+
+impl From<SandboxError> for HttpError {
+    fn from(error: SandboxError) -> Self {
+        let code = match &error {
+            SandboxError::Gone(_) => "sandbox_gone",
+            SandboxError::Unreachable(_) => "sandbox_unreachable",
+            SandboxError::Refused { status: 429, .. } => {
+                return Self::new(429, "sandbox_busy", format!("{error}: try again in a minute"));
+            }
+            SandboxError::Refused { .. } | SandboxError::KeyRefused => "sandbox_refused",
+            SandboxError::Broken { .. } => "sandbox_broken",
+        };
+        Self::new(502, code, error.to_string())
+    }
+}
+
+impl From<ExecutionFailure> for HttpError {
+    fn from(error: ExecutionFailure) -> Self {
+        match error {
+            ExecutionFailure::Sandbox(error) => error.into(),
+            ExecutionFailure::Session(error) => error.into(),
+            ExecutionFailure::Dataset(error) => error.into(),
+            ExecutionFailure::Busy { .. } => Self::new(409, "busy", error.to_string()),
+        }
+    }
+}
+
+impl From<LlmError> for HttpError {
+    fn from(error: LlmError) -> Self {
+        let (status, code) = match &error {
+            LlmError::TimedOut { .. } => (504, "model_timeout"),
+            LlmError::RateLimited { .. } => (429, "model_busy"),
+            LlmError::KeyRefused { .. } => (502, "model_key_refused"),
+            LlmError::Unreachable(_) => (502, "model_unreachable"),
+            LlmError::Refused { .. } => (502, "model_refused"),
+            LlmError::Unreadable { .. } | LlmError::CutOff | LlmError::NoCode => {
+                (502, "model_unusable")
+            }
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<ProfileError> for HttpError {
+    fn from(error: ProfileError) -> Self {
+        Self::new(422, "unreadable_data", error.to_string())
     }
 }
 

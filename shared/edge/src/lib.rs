@@ -11,12 +11,14 @@
 mod call;
 mod error;
 mod network;
+pub mod owner;
 mod packing;
 mod reply;
 mod reporter;
+mod serve;
 mod store;
 mod system;
-mod serve;
+pub mod upload;
 
 pub use call::Call;
 pub use error::HttpError;
@@ -28,6 +30,7 @@ pub use serve::serve;
 pub use store::SpinKeyValue;
 pub use system::{SpinRandom, SpinTimer, variable};
 
+use execution::SandboxConfig;
 use model::ports::Outside;
 use model::session::Lifetimes;
 
@@ -41,6 +44,19 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// What is wanted of the sandbox service: the variables `sandbox_…`.
+    pub fn sandbox_config(&self) -> SandboxConfig {
+        SandboxConfig::read(variable)
+    }
+
+    /// Carries out work in sandboxes, with this component's ports and settings.
+    pub fn executor<'a>(
+        &'a self,
+        config: &'a SandboxConfig,
+    ) -> execution::Executor<'a, Edge, Deflate> {
+        execution::Executor { outside: self, config, lifetimes: self.lifetimes(), codec: &Deflate }
+    }
+
     /// How long sessions live: variables `activity_hours` and `retention_days`.
     pub fn lifetimes(&self) -> Lifetimes {
         let default = Lifetimes::default();

@@ -1,0 +1,39 @@
+//! Whose sessions a list shows: an unguessable id in a cookie of the caller's browser.
+//!
+//! It grants nothing but the list. Owners with tokens, and who may use which session, come later.
+
+use http::header::SET_COOKIE;
+use model::SessionId;
+use model::ports::{Outside as _, Random as _};
+use model::session::index;
+
+use crate::{Call, Edge, HttpError, Reply};
+
+const COOKIE: &str = "conductor_owner";
+const ONE_YEAR_SECONDS: u32 = 31_536_000;
+
+/// The caller's owner id, if its cookie carries a valid one.
+pub fn of(call: &Call) -> Option<String> {
+    let id: SessionId = call.cookie(COOKIE)?.parse().ok()?;
+    Some(id.to_string())
+}
+
+/// The reply, with a new owner id for a caller that has none.
+pub fn welcome(call: &Call, edge: &Edge, reply: Reply) -> Reply {
+    if of(call).is_some() {
+        return reply;
+    }
+    let id = SessionId::from_random(edge.random().bytes());
+    // Strict enough for other sites' requests, and still sent when a link leads here.
+    let cookie =
+        format!("{COOKIE}={id}; Path=/; Max-Age={ONE_YEAR_SECONDS}; HttpOnly; SameSite=Lax");
+    reply.header(SET_COOKIE, cookie)
+}
+
+/// Puts a new session into the caller's list, if it keeps one.
+pub async fn remember(call: &Call, edge: &Edge, session: SessionId) -> Result<(), HttpError> {
+    if let Some(owner) = of(call) {
+        index::add(edge, &owner, session).await?;
+    }
+    Ok(())
+}
