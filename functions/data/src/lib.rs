@@ -1,1 +1,103 @@
-//! Being written.
+//! `POST /data/` and `GET /data/{id}`: a CSV file becomes a dataset with a profile.
+
+use edge::upload::Upload;
+use edge::{Call, Deflate, Edge, HttpError, Reply, Reporter};
+use model::DatasetId;
+use model::dataset::{self, Dataset, PART_BYTES};
+use model::ports::{Outside as _, Random as _, Timer as _};
+use profile::{Options, Profile, Profiler};
+use serde_json::json;
+use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spin_sdk::http_component;
+
+/// The most bytes of a dataset.
+const LIMIT: u64 = 50 * 1024 * 1024;
+
+#[http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    edge::serve(request, out, route).await;
+}
+
+async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, HttpError> {
+    let dataset = match (call.method.as_str(), call.segments().as_slice()) {
+        ("POST", ["data"]) => take(call, edge).await?,
+        ("GET", ["data", id]) => dataset::load(edge, id.parse()?).await?,
+        (_, ["data"]) => return Err(HttpError::method_not_allowed("POST")),
+        (_, ["data", _]) => return Err(HttpError::method_not_allowed("GET")),
+        _ => return Err(HttpError::not_found("there is nothing at this address: see /docs")),
+    };
+    Ok(Reply::json(&shown(dataset)))
+}
+
+/// Profiles and stores the file as it arrives, holding one part of it at a time.
+async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpError> {
+    let mut upload = Upload::of(call).await?;
+    let id = DatasetId::from_random(edge.random().bytes());
+    let mut parts = Parts { id, edge, pending: Vec::new(), stored: 0 };
+    let mut profiler = Profiler::new(Options::default());
+    let mut bytes = 0;
+    while let Some(chunk) = upload.chunk().await {
+        let chunk = chunk?;
+        bytes += chunk.len() as u64;
+        if bytes > LIMIT {
+            return Err(HttpError::too_large(LIMIT as usize));
+        }
+        profiler.push(&chunk)?;
+        parts.push(&chunk).await?;
+    }
+    let profile = profiler.finish()?;
+    let dataset = Dataset {
+        id,
+        file_name: dataset::safe_file_name(upload.file_name.as_deref().unwrap_or("data.csv")),
+        bytes,
+        parts: parts.finish().await?,
+        created_at: edge.timer().now(),
+        profile,
+    };
+    dataset::store_head(edge, &dataset).await?;
+    Ok(dataset)
+}
+
+/// Cuts what arrives into parts of one size.
+struct Parts<'a> {
+    id: DatasetId,
+    edge: &'a Edge,
+    pending: Vec<u8>,
+    stored: u32,
+}
+
+impl Parts<'_> {
+    async fn push(&mut self, chunk: &[u8]) -> Result<(), HttpError> {
+        self.pending.extend_from_slice(chunk);
+        while self.pending.len() >= PART_BYTES {
+            let rest = self.pending.split_off(PART_BYTES);
+            let part = std::mem::replace(&mut self.pending, rest);
+            self.store(&part).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<u32, HttpError> {
+        if !self.pending.is_empty() {
+            let part = std::mem::take(&mut self.pending);
+            self.store(&part).await?;
+        }
+        Ok(self.stored)
+    }
+
+    async fn store(&mut self, part: &[u8]) -> Result<(), HttpError> {
+        dataset::store_part(self.edge, &Deflate, self.id, self.stored, part).await?;
+        self.stored += 1;
+        Ok(())
+    }
+}
+
+fn shown(dataset: Dataset<Profile>) -> serde_json::Value {
+    let Dataset { id, file_name, bytes, created_at, mut profile, .. } = dataset;
+    let preview = std::mem::take(&mut profile.preview);
+    let notices = std::mem::take(&mut profile.notices);
+    json!({
+        "dataset_id": id, "file_name": file_name, "bytes": bytes, "created_at": created_at,
+        "profile": profile, "preview": preview, "notices": notices,
+    })
+}

@@ -1,1 +1,126 @@
-//! Being written.
+//! `POST /generate_ui/`: a sentence, and a dataset if there is one, become a live app.
+
+use edge::{Call, Edge, HttpError, Reply, Reporter};
+use execution::app::AppRequest;
+use llm::prompts::AppPrompt;
+use llm::{LlmConfig, Usage};
+use model::dataset::{self, Dataset};
+use model::event::{Event, EventSink as _};
+use model::ports::Outside as _;
+use model::{DatasetId, Framework, SessionId};
+use profile::Profile;
+use serde::Deserialize;
+use serde_json::json;
+use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spin_sdk::http_component;
+
+/// The most bytes of a prompt.
+const PROMPT_LIMIT: usize = 32 * 1024;
+
+#[derive(Deserialize)]
+struct GenerateRequest {
+    prompt: String,
+    framework: Option<Framework>,
+    dataset_id: Option<DatasetId>,
+    session_id: Option<SessionId>,
+    /// Says in detail what the prompt says in short; then it is what gets built.
+    specification: Option<String>,
+}
+
+/// A program, and how it came about.
+struct Generated {
+    code: String,
+    framework: Framework,
+    provider: &'static str,
+    answer: String,
+    assumptions: Vec<String>,
+    usage: Option<Usage>,
+}
+
+#[http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    edge::serve(request, out, route).await;
+}
+
+async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Reply, HttpError> {
+    match (call.method.as_str(), call.segments().as_slice()) {
+        ("POST", ["generate_ui"]) => {}
+        (_, ["generate_ui"]) => return Err(HttpError::method_not_allowed("POST")),
+        _ => return Err(HttpError::not_found("there is nothing at this address: see /docs")),
+    }
+    let request: GenerateRequest = call.json().await?;
+    if request.prompt.trim().is_empty() {
+        return Err(HttpError::unusable("`prompt` is empty: say in a sentence what to build"));
+    }
+    let length = request.prompt.len() + request.specification.as_ref().map_or(0, String::len);
+    if length > PROMPT_LIMIT {
+        return Err(HttpError::too_large(PROMPT_LIMIT));
+    }
+    let dataset: Option<Dataset<Profile>> = match request.dataset_id {
+        Some(id) => Some(dataset::load(edge, id).await?),
+        None => None,
+    };
+    let generated = generate(&request, dataset.as_ref(), edge, events).await?;
+    let config = edge.sandbox_config();
+    let app = AppRequest {
+        code: &generated.code,
+        framework: generated.framework,
+        prompt: &request.prompt,
+        session_id: request.session_id,
+        dataset_id: request.dataset_id,
+    };
+    let reply = edge.executor(&config).start_app(&app, events).await?;
+    if request.session_id.is_none() {
+        edge::owner::remember(call, edge, reply.session_id).await?;
+    }
+    Ok(Reply::json(&json!({
+        "openai_response": generated.answer,
+        "gradio_ui_response": reply,
+        "generated_code": generated.code,
+        "posted_data": {"code": generated.code},
+        "session_id": reply.session_id,
+        "url": reply.url,
+        "framework": generated.framework,
+        "attempts": 1,
+        "provider": generated.provider,
+        "assumptions": generated.assumptions,
+        "usage": generated.usage,
+        "error": reply.error,
+    })))
+}
+
+async fn generate(
+    request: &GenerateRequest,
+    dataset: Option<&Dataset<Profile>>,
+    edge: &Edge,
+    events: &mut Reporter,
+) -> Result<Generated, HttpError> {
+    let data = dataset.map(|dataset| (&dataset.profile, dataset.file_name.as_str()));
+    let plan = planner::plan(&request.prompt, request.framework, data);
+    let Some(config) = LlmConfig::read(edge::variable) else {
+        let message = "planning without a model".to_owned();
+        let _ = events.emit(Event::Progress { step: "code", message }).await;
+        return Ok(Generated {
+            code: planner::render(&plan),
+            framework: plan.framework,
+            provider: "planner",
+            answer: String::new(),
+            assumptions: plan.assumptions,
+            usage: None,
+        });
+    };
+    let message = format!("asking {}", config.model);
+    let _ = events.emit(Event::Progress { step: "code", message }).await;
+    let prompt = request.specification.as_ref().unwrap_or(&request.prompt);
+    let messages = llm::prompts::app(&AppPrompt { prompt, framework: plan.framework, dataset: data });
+    let completion = llm::complete(edge.http(), edge.timer(), &config, &messages).await?;
+    let code = llm::extract::program(&completion.text)?;
+    Ok(Generated {
+        framework: model::framework::of_program(&code).unwrap_or(plan.framework),
+        code,
+        provider: "openai",
+        answer: completion.text,
+        assumptions: Vec::new(),
+        usage: completion.usage,
+    })
+}

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use model::dataset::Codec;
 use model::event::{Event, EventSink};
 use model::ports::{Outside, Timer};
@@ -188,13 +187,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         ];
         let mut process = client.start(sandbox, "python3", &args, &serde_json::json!({})).await?;
         let mut watch = Watch::default();
-        let started = {
-            let reports = std::pin::pin!(watch.until_ready(&mut process, events));
-            let alarm = std::pin::pin!(self.outside.timer().sleep(START_LIMIT));
-            match select(reports, alarm).await {
-                Either::Left((started, _)) => started?,
-                Either::Right(_) => Err(too_slow(START_LIMIT)),
-            }
+        let reports = watch.until_ready(&mut process, events);
+        let started = match self.outside.timer().within(START_LIMIT, reports).await {
+            Some(started) => started?,
+            None => Err(too_slow(START_LIMIT)),
         };
         let (output, pid) = (watch.output, watch.pid);
         let app = match started {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use model::dataset::Codec;
 use model::event::{ClientGone, Event, EventSink};
 use model::ports::{Body, Outside, Timer};
@@ -128,12 +127,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         execution: &mut Execution<B>,
         limit: Duration,
     ) -> Result<Option<Result<ExecutionEvent, SandboxError>>, TimedOut> {
-        let event = std::pin::pin!(execution.event());
-        let alarm = std::pin::pin!(self.outside.timer().sleep(limit));
-        match select(event, alarm).await {
-            Either::Left((event, _)) => Ok(event),
-            Either::Right(_) => Err(TimedOut),
-        }
+        self.outside.timer().within(limit, execution.event()).await.ok_or(TimedOut)
     }
 }
 

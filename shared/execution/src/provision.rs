@@ -169,6 +169,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         Ok(dataset.file_name)
     }
 
+    /// Ends a sandbox; one that is already gone is fine.
+    pub async fn kill(&self, sandbox: &SandboxRef) -> Result<(), ExecutionFailure> {
+        Ok(self.client().kill(sandbox).await?)
+    }
+
     async fn make_sandbox(&self, id: SessionId) -> Result<SandboxRef, SandboxError> {
         self.client().create(self.sandbox_seconds(), &id.to_string()).await
     }

@@ -11,10 +11,6 @@ impl ApiKey {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
 }
 
 impl fmt::Debug for ApiKey {
@@ -57,5 +53,10 @@ impl LlmConfig {
             model: variable("openai_model"),
             total_timeout_seconds: variable("llm_total_timeout_seconds").parse().unwrap_or(300),
         })
+    }
+
+    /// The value of the `Authorization` header, if there is a key.
+    pub fn authorization(&self) -> Option<String> {
+        (!self.api_key.is_empty()).then(|| format!("Bearer {}", self.api_key.0))
     }
 }

@@ -13,7 +13,6 @@ pub mod prompts;
 
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use model::ports::{Http, SendError, Timer, read_all};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -104,12 +103,8 @@ pub async fn complete(
     messages: &[Message],
 ) -> Result<Completion, LlmError> {
     let limit = Duration::from_secs(config.total_timeout_seconds);
-    let asked = std::pin::pin!(ask(http, config, messages));
-    let alarm = std::pin::pin!(timer.sleep(limit));
-    match select(asked, alarm).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(LlmError::TimedOut { seconds: limit.as_secs() }),
-    }
+    let answer = timer.within(limit, ask(http, config, messages)).await;
+    answer.unwrap_or(Err(LlmError::TimedOut { seconds: limit.as_secs() }))
 }
 
 async fn ask(
@@ -132,8 +127,8 @@ fn request(
     let url = format!("{}/chat/completions", config.base_url);
     let body = json!({"model": config.model, "messages": messages, "stream": false});
     let mut request = http::Request::post(url).header("content-type", "application/json");
-    if !config.api_key.is_empty() {
-        request = request.header("authorization", format!("Bearer {}", config.api_key.reveal()));
+    if let Some(authorization) = config.authorization() {
+        request = request.header("authorization", authorization);
     }
     request.body(body.to_string().into_bytes()).map_err(|error| LlmError::Unreadable {
         reason: format!("{error}: check `openai_base_url` and `openai_api_key`"),

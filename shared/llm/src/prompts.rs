@@ -20,8 +20,10 @@ pub struct AppPrompt<'a> {
     pub dataset: Option<(&'a Profile, &'a str)>,
 }
 
-/// The most frequent values that the model is told of each column.
+/// The most frequent values that the model is told of a category.
 const TOP_VALUES: usize = 8;
+/// A column with more distinct values is no category: its values could be names or addresses.
+const CATEGORY_SIZE: u64 = 30;
 
 /// The messages that ask for an app's program.
 pub fn app(request: &AppPrompt<'_>) -> Vec<Message> {
@@ -54,8 +56,8 @@ fn facts(profile: &Profile, file_name: &str) -> serde_json::Value {
         .columns
         .iter()
         .map(|column| {
-            let top: Vec<_> =
-                column.top_values.iter().take(TOP_VALUES).map(|top| &top.value).collect();
+            let told = if column.distinct <= CATEGORY_SIZE { TOP_VALUES } else { 0 };
+            let top: Vec<_> = column.top_values.iter().take(told).map(|top| &top.value).collect();
             json!({
                 "name": column.name, "type": column.kind, "date_format": column.date_format,
                 "missing": column.missing, "distinct": column.distinct,

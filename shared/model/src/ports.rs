@@ -7,7 +7,10 @@
     reason = "components are single-threaded: no Send bound is wanted"
 )]
 
+use std::pin::pin;
 use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use crate::Timestamp;
 
@@ -127,6 +130,15 @@ pub trait Timer {
 
     /// Completes after `duration`.
     async fn sleep(&self, duration: Duration);
+
+    /// What `work` gives, or `None` if `limit` passes first; the work is then dropped.
+    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let (work, alarm) = (pin!(work), pin!(self.sleep(limit)));
+        match select(work, alarm).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
+        }
+    }
 }
 
 /// Randomness that nobody can guess.
