@@ -444,6 +444,18 @@ async fn a_caller_that_goes_away_interrupts_its_code() {
 }
 
 #[tokio::test]
+async fn a_silent_execution_shows_that_it_lives() {
+    let interpreter = Interpreter::start().await;
+    let lines = interpreter
+        .python("import time; time.sleep(5.5); print('done')")
+        .await;
+    assert_eq!(
+        (of(&lines, "keepalive").len(), stdout(&lines).as_str()),
+        (1, "done\n")
+    );
+}
+
+#[tokio::test]
 async fn code_that_ignores_its_interrupt_costs_the_context_and_the_next_caller_is_told() {
     let interpreter = Interpreter::start().await;
     interpreter.python("lost = 1").await;

@@ -221,6 +221,25 @@ fn of_two_gradio_apps_the_first_is_shown_and_that_is_said() {
 }
 
 #[test]
+fn an_app_in_a_server_of_the_programs_own_is_served_where_it_is_mounted() {
+    let mut app = Launched::new(
+        "gradio",
+        "import gradio as gr, uvicorn\nfrom fastapi import FastAPI\napp = FastAPI()\n\
+         demo = gr.Interface(lambda x: x, 'text', 'text', title='mounted')\n\
+         app = gr.mount_gradio_app(app, demo, path='/ui')\n\
+         if __name__ == '__main__':\n    uvicorn.run(app, host='127.0.0.1', port=7860)\n",
+    );
+    let ready = app.until("ready").pop().expect("found");
+    assert_eq!(ready["path"], "/ui/");
+    let port = u16::try_from(ready["port"].as_u64().expect("a port")).expect("a port");
+    assert!(
+        get(port, "/ui/config")
+            .expect("the app answers")
+            .contains("\"title\":\"mounted\"")
+    );
+}
+
+#[test]
 fn a_program_that_raises_fails_with_its_own_traceback() {
     let mut app = Launched::new(
         "gradio",

@@ -14,7 +14,7 @@ Reports, one JSON object a line:
     {"event": "starting", "framework", "pid"}
     {"event": "output", "stream": "stdout" | "stderr", "text"}       only until the app is ready
     {"event": "notice", "text"}                                      something was overruled
-    {"event": "ready", "port", "framework", "pid", "seconds"}        GET / on the port gave 200
+    {"event": "ready", "port", "path", "framework", "pid", "seconds"}  GET path there gave 200
     {"event": "failed", "name", "value", "traceback", "line"}        never ready; exit code is 1
     {"event": "restarted", "port", "pid", "exit_code"}               it died after ready, is back
     {"event": "retiring", "seconds"}                                 SIGTERM: serving on this long
@@ -134,9 +134,12 @@ class Worker:
 
     def run_gradio(self, code):
         import gradio
+        import uvicorn
 
         apps = GradioApps(self)
         gradio.Blocks.launch = apps.patched(gradio.Blocks.launch)
+        gradio.mount_gradio_app = apps.patched_mount(gradio.mount_gradio_app)
+        uvicorn.run = apps.patched_run(uvicorn.run)
 
         main = type(sys)("__main__")
         main.__file__ = self.app_path
@@ -147,6 +150,8 @@ class Worker:
         except SystemExit as error:
             if error.code not in (None, 0) and not apps.launched:
                 raise
+        if apps.served:  # by the program's own server, which has ended
+            raise SystemExit("the program's server ended")
         if apps.launched is None:
             found = find_blocks(vars(main), gradio.Blocks)
             if found is None:
@@ -282,6 +287,8 @@ class GradioApps:
         self.worker = worker
         self.launched = None
         self.result = None
+        self.served = False
+        self.path = "/"
 
     def patched(self, original):
         import functools
@@ -314,6 +321,33 @@ class GradioApps:
             return self.result
 
         return launch
+
+    def patched_mount(self, original):
+        import functools
+
+        @functools.wraps(original)
+        def mount_gradio_app(app, blocks, path="/", *args, **kwargs):
+            self.path = "/" + path.strip("/")
+            return original(app, blocks, path, *args, **kwargs)
+
+        return mount_gradio_app
+
+    def patched_run(self, original):
+        """A program may mount its app into a server of its own; the address is ours there, too."""
+        import functools
+
+        @functools.wraps(original)
+        def run(app, **kwargs):
+            self.served = True
+            self.worker.tell("bound", path=self.path)
+            rest = {
+                name: value
+                for name, value in kwargs.items()
+                if name not in ("reload", "workers", "uds", "fd") and not name.startswith("ssl_")
+            }
+            original(app, **{**rest, "host": "0.0.0.0", "port": self.worker.port})
+
+        return run
 
 
 def find_blocks(names, blocks_class):
@@ -400,6 +434,7 @@ class Run:
         self.failure = None
         self.exit_code = None
         self.probing = None
+        self.path = "/"
         self.decoders = {
             name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")
         }
@@ -461,6 +496,7 @@ class Run:
     def heard(self, event):
         kind = event.pop("event")
         if kind == "bound" and self.probing is None:
+            self.path = event.get("path", "/")
             self.probing = threading.Thread(target=self._probe, daemon=True)
             self.probing.start()
         elif kind == "checked":
@@ -479,7 +515,11 @@ class Run:
     def _probe(self):
         """Ask for the page until it comes; in a thread, so that a slow page blocks nothing."""
         address = ("127.0.0.1", self.supervisor.port)
-        request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{address[1]}\r\nConnection: close\r\n\r\n"
+        # A mounted app redirects from its path without the slash.
+        path = self.path.rstrip("/") + "/"
+        request = (
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{address[1]}\r\nConnection: close\r\n\r\n"
+        )
         while not self.over.wait(0.01):
             try:
                 with socket.create_connection(address, timeout=5) as connection:
@@ -643,6 +683,7 @@ class Supervisor:
             report(
                 "ready",
                 port=self.port,
+                path=run.path.rstrip("/") + "/",
                 framework=self.options.framework,
                 pid=run.pid,
                 seconds=round(time.monotonic() - run.started, 3),
