@@ -122,7 +122,8 @@ fn start(
     let mut sandbox = None;
     if settings.sandboxes_elsewhere().is_none() {
         steps.run("start sandbox", |_| {
-            let command = sandbox_command(workspace, options, state)?;
+            let mut command = sandbox_command(workspace, options, state)?;
+            command.envs(settings.log_level().map(|level| ("SANDBOX_LOG", level)));
             let started = Service::start("sandbox", command, state)?;
             services.push(started);
             let address = services
@@ -139,6 +140,7 @@ fn start(
     steps.run("start host", |step| {
         let (name, mut command) = host_command(workspace, options, state)?;
         command.envs(settings.spin_variables(sandbox));
+        command.envs(settings.log_level().map(|level| ("RUST_LOG", level)));
         services.push(Service::start(name, command, state)?);
         let service = services.last_mut().expect("just pushed");
         let address = service.wait_until_it_listens(START)?;

@@ -8,14 +8,13 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 /// A well-known name and the variable of `spin.toml` that it means.
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 6] = [
     ("OPENAI_API_KEY", "openai_api_key"),
     ("OPENAI_BASE_URL", "openai_base_url"),
     ("OPENAI_MODEL", "openai_model"),
     ("E2B_API_KEY", "sandbox_api_key"),
     ("E2B_API_URL", "sandbox_api_url"),
     ("E2B_SANDBOX_URL", "sandbox_data_url"),
-    ("LOG_LEVEL", "log_level"),
 ];
 
 /// What the sandbox service shall not inherit.
@@ -29,10 +28,14 @@ pub const SECRETS: [&str; 6] = [
 ];
 
 const PREFIX: &str = "SPIN_VARIABLE_";
+/// OpenAI's own service, which answers nobody without a key.
+const OPENAI: &str = "https://api.openai.com";
 
-/// The variables of `spin.toml` that the person set, by their names there.
+/// What the person set.
 pub struct Settings {
+    /// Variables of `spin.toml`, by their names there.
     variables: BTreeMap<String, String>,
+    log_level: Option<String>,
 }
 
 impl Settings {
@@ -73,7 +76,36 @@ impl Settings {
                 .entry("openai_origin".to_owned())
                 .or_insert(origin);
         }
-        Ok(Self { variables })
+        if let Some(api_url) = variables
+            .get("sandbox_api_url")
+            .filter(|url| !url.is_empty())
+        {
+            let api_url = origin(api_url).with_context(|| format!("E2B_API_URL is `{api_url}`"))?;
+            for (variable, value) in sandboxes_of(&api_url, variables.get("sandbox_data_url"))? {
+                variables.entry(variable.to_owned()).or_insert(value);
+            }
+            variables.insert("sandbox_api_url".to_owned(), api_url);
+        }
+        let log_level = pairs
+            .get("LOG_LEVEL")
+            .filter(|level| !level.is_empty())
+            .cloned();
+        Ok(Self {
+            variables,
+            log_level,
+        })
+    }
+
+    /// How much the services shall log.
+    pub fn log_level(&self) -> Option<&str> {
+        self.log_level.as_deref()
+    }
+
+    /// Whether a model writes the programs, rather than the built-in planner: with a key, or at an address
+    /// of one's own, which may want none.
+    pub fn has_model(&self) -> bool {
+        let origin = self.get("openai_origin").unwrap_or(OPENAI);
+        self.get("openai_api_key").is_some() || origin != OPENAI
     }
 
     pub fn get(&self, variable: &str) -> Option<&str> {
@@ -96,6 +128,7 @@ impl Settings {
             let local = [
                 ("sandbox_api_url", format!("http://{sandbox}")),
                 ("sandbox_data_url", format!("http://{sandbox}")),
+                ("sandbox_origin", format!("http://{sandbox}")),
                 (
                     "sandbox_app_url",
                     format!("http://{{port}}-{{id}}.localhost:{port}"),
@@ -110,6 +143,29 @@ impl Settings {
             .map(|(name, value)| (format!("{PREFIX}{}", name.to_uppercase()), value))
             .collect()
     }
+}
+
+/// Where the sandboxes of a service like E2B's cloud answer: each under a name of its own below the domain
+/// of the API, unless one address for all of them was given.
+fn sandboxes_of(api_url: &str, data_url: Option<&String>) -> Result<[(&'static str, String); 4]> {
+    let (_, host) = api_url
+        .split_once("://")
+        .context("an origin has a scheme")?;
+    let domain = host.strip_prefix("api.").unwrap_or(host);
+    let reachable = match data_url.filter(|url| !url.is_empty()) {
+        Some(url) => origin(url).with_context(|| format!("E2B_SANDBOX_URL is `{url}`"))?,
+        None => format!("https://*.{domain}"),
+    };
+    Ok([
+        ("sandbox_data_url", String::new()),
+        ("sandbox_origin", reachable),
+        (
+            "sandbox_app_url",
+            format!("https://{{port}}-{{id}}.{domain}"),
+        ),
+        // What E2B grants without a paid plan; an hour of activity prolongs it.
+        ("sandbox_max_seconds", "3600".to_owned()),
+    ])
 }
 
 /// Scheme, host and port: all that an entry of `allowed_outbound_hosts` may hold.
@@ -186,10 +242,52 @@ mod tests {
     fn sandboxes_elsewhere_are_left_as_they_are() {
         let settings = settings(&[("E2B_API_URL", "https://api.e2b.app")]).expect("valid");
         assert_eq!(settings.sandboxes_elsewhere(), Some("https://api.e2b.app"));
+        let variables = settings.spin_variables(None);
+        assert_eq!(variables["SPIN_VARIABLE_SANDBOX_DATA_URL"], "");
+        assert_eq!(
+            variables["SPIN_VARIABLE_SANDBOX_ORIGIN"],
+            "https://*.e2b.app"
+        );
+        assert_eq!(
+            variables["SPIN_VARIABLE_SANDBOX_APP_URL"],
+            "https://{port}-{id}.e2b.app"
+        );
+    }
+
+    #[test]
+    fn sandboxes_elsewhere_behind_one_address_are_reached_there() {
+        let pairs = [
+            ("E2B_API_URL", "http://sandboxes.example:7070/"),
+            ("E2B_SANDBOX_URL", "http://data.example/x"),
+        ];
+        let variables = settings(&pairs).expect("valid").spin_variables(None);
+        assert_eq!(
+            variables["SPIN_VARIABLE_SANDBOX_API_URL"],
+            "http://sandboxes.example:7070"
+        );
+        assert_eq!(
+            variables["SPIN_VARIABLE_SANDBOX_ORIGIN"],
+            "http://data.example"
+        );
+    }
+
+    #[test]
+    fn a_key_or_an_address_of_ones_own_means_a_model() {
+        assert!(!settings(&[]).expect("valid").has_model());
         assert!(
-            !settings
-                .spin_variables(None)
-                .contains_key("SPIN_VARIABLE_SANDBOX_DATA_URL")
+            !settings(&[("OPENAI_BASE_URL", "https://api.openai.com/v1")])
+                .expect("valid")
+                .has_model()
+        );
+        assert!(
+            settings(&[("OPENAI_API_KEY", "k")])
+                .expect("valid")
+                .has_model()
+        );
+        assert!(
+            settings(&[("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")])
+                .expect("valid")
+                .has_model()
         );
     }
 

@@ -51,16 +51,16 @@ pub fn render(
 }
 
 fn model(settings: &Settings) -> String {
-    match (
-        settings.get("openai_api_key"),
-        settings.get("openai_origin"),
-    ) {
-        (None, _) => "built-in planner (set OPENAI_API_KEY in .env for a model)".to_owned(),
-        (Some(_), origin) => {
-            let name = settings.get("openai_model").unwrap_or("the default model");
-            format!("{name} at {}", origin.unwrap_or("https://api.openai.com"))
-        }
+    if !settings.has_model() {
+        return "built-in planner (set OPENAI_API_KEY in .env for a model)".to_owned();
     }
+    let name = settings.get("openai_model").unwrap_or("the default model");
+    format!(
+        "{name} at {}",
+        settings
+            .get("openai_origin")
+            .unwrap_or("https://api.openai.com")
+    )
 }
 
 #[cfg(test)]
