@@ -24,7 +24,11 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
         ("GET", ["data", id]) => dataset::load(edge, id.parse()?).await?,
         (_, ["data"]) => return Err(HttpError::method_not_allowed("POST")),
         (_, ["data", _]) => return Err(HttpError::method_not_allowed("GET")),
-        _ => return Err(HttpError::not_found("there is nothing at this address: see /docs")),
+        _ => {
+            return Err(HttpError::not_found(
+                "there is nothing at this address: see /docs",
+            ));
+        }
     };
     Ok(Reply::json(&shown(dataset)))
 }
@@ -33,7 +37,12 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
 async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpError> {
     let mut upload = Upload::of(call).await?;
     let id = DatasetId::from_random(edge.random().bytes());
-    let mut parts = Parts { id, edge, pending: Vec::new(), stored: 0 };
+    let mut parts = Parts {
+        id,
+        edge,
+        pending: Vec::new(),
+        stored: 0,
+    };
     let mut profiler = Profiler::new(Options::default());
     let mut bytes = 0;
     while let Some(chunk) = upload.chunk().await {
@@ -93,7 +102,14 @@ impl Parts<'_> {
 }
 
 fn shown(dataset: Dataset<Profile>) -> serde_json::Value {
-    let Dataset { id, file_name, bytes, created_at, mut profile, .. } = dataset;
+    let Dataset {
+        id,
+        file_name,
+        bytes,
+        created_at,
+        mut profile,
+        ..
+    } = dataset;
     let preview = std::mem::take(&mut profile.preview);
     let notices = std::mem::take(&mut profile.notices);
     json!({

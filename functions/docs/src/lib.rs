@@ -21,12 +21,16 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 
 async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, HttpError> {
     match (call.method.as_str(), call.segments().as_slice()) {
-        ("GET" | "HEAD", ["docs"]) => {
-            Ok(Reply::bytes(200, "text/html; charset=utf-8", PAGE.as_bytes().to_vec()))
-        }
+        ("GET" | "HEAD", ["docs"]) => Ok(Reply::bytes(
+            200,
+            "text/html; charset=utf-8",
+            PAGE.as_bytes().to_vec(),
+        )),
         ("GET" | "HEAD", ["health"]) => Ok(health(edge).await),
         (_, ["docs" | "health"]) => Err(HttpError::method_not_allowed("GET")),
-        _ => Err(HttpError::not_found("there is nothing at this address: see /docs")),
+        _ => Err(HttpError::not_found(
+            "there is nothing at this address: see /docs",
+        )),
     }
 }
 
@@ -36,7 +40,12 @@ async fn health(edge: &Edge) -> Reply {
         Ok(_) => json!({"status": "up"}),
         Err(error) => down(error),
     };
-    let sandbox = answers(edge, &format!("{}/health", edge.sandbox_config().api_url), None).await;
+    let sandbox = answers(
+        edge,
+        &format!("{}/health", edge.sandbox_config().api_url),
+        None,
+    )
+    .await;
     let model = match LlmConfig::read(variable) {
         None => json!({"status": "built-in planner", "hint": "set OPENAI_API_KEY to use a model"}),
         Some(config) => {
@@ -60,7 +69,11 @@ async fn answers(edge: &Edge, url: &str, authorization: Option<String>) -> Value
         Ok(request) => request,
         Err(error) => return down(error),
     };
-    match edge.timer().within(PATIENCE, edge.http().send(request)).await {
+    match edge
+        .timer()
+        .within(PATIENCE, edge.http().send(request))
+        .await
+    {
         None => down(format!("no answer within {} s", PATIENCE.as_secs())),
         Some(Err(error)) => down(error),
         Some(Ok(response)) if response.status().is_success() => json!({"status": "up"}),

@@ -46,11 +46,17 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["generate_ui"]) => {}
         (_, ["generate_ui"]) => return Err(HttpError::method_not_allowed("POST")),
-        _ => return Err(HttpError::not_found("there is nothing at this address: see /docs")),
+        _ => {
+            return Err(HttpError::not_found(
+                "there is nothing at this address: see /docs",
+            ));
+        }
     }
     let request: GenerateRequest = call.json().await?;
     if request.prompt.trim().is_empty() {
-        return Err(HttpError::unusable("`prompt` is empty: say in a sentence what to build"));
+        return Err(HttpError::unusable(
+            "`prompt` is empty: say in a sentence what to build",
+        ));
     }
     let length = request.prompt.len() + request.specification.as_ref().map_or(0, String::len);
     if length > PROMPT_LIMIT {
@@ -99,7 +105,12 @@ async fn generate(
     let plan = planner::plan(&request.prompt, request.framework, data);
     let Some(config) = LlmConfig::read(edge::variable) else {
         let message = "planning without a model".to_owned();
-        let _ = events.emit(Event::Progress { step: "code", message }).await;
+        let _ = events
+            .emit(Event::Progress {
+                step: "code",
+                message,
+            })
+            .await;
         return Ok(Generated {
             code: planner::render(&plan),
             framework: plan.framework,
@@ -110,9 +121,18 @@ async fn generate(
         });
     };
     let message = format!("asking {}", config.model);
-    let _ = events.emit(Event::Progress { step: "code", message }).await;
+    let _ = events
+        .emit(Event::Progress {
+            step: "code",
+            message,
+        })
+        .await;
     let prompt = request.specification.as_ref().unwrap_or(&request.prompt);
-    let messages = llm::prompts::app(&AppPrompt { prompt, framework: plan.framework, dataset: data });
+    let messages = llm::prompts::app(&AppPrompt {
+        prompt,
+        framework: plan.framework,
+        dataset: data,
+    });
     let completion = llm::complete(edge.http(), edge.timer(), &config, &messages).await?;
     let code = llm::extract::program(&completion.text)?;
     Ok(Generated {

@@ -16,7 +16,11 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
         ("POST", ["run_code"]) => false,
         ("POST", ["gradio_ui"]) => true,
         (_, ["run_code" | "gradio_ui"]) => return Err(HttpError::method_not_allowed("POST")),
-        _ => return Err(HttpError::not_found("there is nothing at this address: see /docs")),
+        _ => {
+            return Err(HttpError::not_found(
+                "there is nothing at this address: see /docs",
+            ));
+        }
     };
     let request: RunRequest = call.json().await?;
     request.check()?;

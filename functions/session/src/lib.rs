@@ -30,7 +30,9 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
         ("DELETE", ["session", id]) => delete(call, edge, id.parse()?).await,
         (_, ["session"]) => Err(HttpError::method_not_allowed("GET")),
         (_, ["session", _]) => Err(HttpError::method_not_allowed("GET, PATCH, DELETE")),
-        _ => Err(HttpError::not_found("there is nothing at this address: see /docs")),
+        _ => Err(HttpError::not_found(
+            "there is nothing at this address: see /docs",
+        )),
     }
 }
 
@@ -40,7 +42,9 @@ async fn show(edge: &Edge, id: SessionId) -> Result<Reply, HttpError> {
 }
 
 async fn view(edge: &Edge, id: SessionId) -> Result<SessionView, SessionError> {
-    Ok(session::load(edge, id).await?.view(edge.timer().now(), edge.lifetimes()))
+    Ok(session::load(edge, id)
+        .await?
+        .view(edge.timer().now(), edge.lifetimes()))
 }
 
 async fn list(call: &Call, edge: &Edge) -> Result<Reply, HttpError> {
@@ -50,7 +54,10 @@ async fn list(call: &Call, edge: &Edge) -> Result<Reply, HttpError> {
             HttpError::bad_request(format!("`{name}` is `{text}`: it is a whole number"))
         }),
     };
-    let (limit, offset) = (number("limit", PAGE)?.clamp(1, LARGEST_PAGE), number("offset", 0)?);
+    let (limit, offset) = (
+        number("limit", PAGE)?.clamp(1, LARGEST_PAGE),
+        number("offset", 0)?,
+    );
     let ids = match edge::owner::of(call) {
         Some(owner) => index::list(edge, &owner).await?,
         None => Vec::new(),
@@ -105,7 +112,10 @@ async fn delete(call: &Call, edge: &Edge, id: SessionId) -> Result<Reply, HttpEr
         let config = edge.sandbox_config();
         // The records go even if the service is down: the sandbox then ends by its own timeout.
         if let Err(error) = edge.executor(&config).kill(sandbox).await {
-            eprintln!("sandbox.id={} of session.id={id} lives on: {error}", sandbox.id);
+            eprintln!(
+                "sandbox.id={} of session.id={id} lives on: {error}",
+                sandbox.id
+            );
         }
     }
     session::delete(edge, &session).await?;

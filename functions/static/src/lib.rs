@@ -16,13 +16,21 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 
 async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, HttpError> {
     if !matches!(call.method.as_str(), "GET" | "HEAD") {
-        return Err(HttpError::not_found("there is nothing to do at this address: see /docs"));
+        return Err(HttpError::not_found(
+            "there is nothing to do at this address: see /docs",
+        ));
     }
     match call.segments().as_slice() {
         [] if call.accepts("text/html") => page(call, edge),
-        [] => Ok(Reply::text(307, "Welcome to Conductor: its routes are at /docs\n")
-            .header(LOCATION, "/docs")),
-        segments if segments.iter().any(|part| part.starts_with('.') || part.contains('\\')) => {
+        [] => Ok(
+            Reply::text(307, "Welcome to Conductor: its routes are at /docs\n")
+                .header(LOCATION, "/docs"),
+        ),
+        segments
+            if segments
+                .iter()
+                .any(|part| part.starts_with('.') || part.contains('\\')) =>
+        {
             Err(nothing_here(call))
         }
         segments => match file(call, segments)? {
@@ -37,12 +45,17 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
 }
 
 fn nothing_here(call: &Call) -> HttpError {
-    HttpError::not_found(format!("there is nothing at /{}: see /docs", call.path.join("/")))
+    HttpError::not_found(format!(
+        "there is nothing at /{}: see /docs",
+        call.path.join("/")
+    ))
 }
 
 fn page(call: &Call, edge: &Edge) -> Result<Reply, HttpError> {
     let reply = file(call, &["index.html"])?.ok_or_else(|| {
-        HttpError::internal("index.html is not mounted: build the frontend with `cargo xtask build`")
+        HttpError::internal(
+            "index.html is not mounted: build the frontend with `cargo xtask build`",
+        )
     })?;
     let reply = reply.header(CONTENT_SECURITY_POLICY, content_security_policy());
     Ok(edge::owner::welcome(call, edge, reply))
@@ -67,20 +80,27 @@ fn content_security_policy() -> String {
 
 /// The file, packed if the client takes that; `None` if there is none.
 fn file(call: &Call, segments: &[&str]) -> Result<Option<Reply>, HttpError> {
-    let path: PathBuf = std::iter::once("/").chain(segments.iter().copied()).collect();
+    let path: PathBuf = std::iter::once("/")
+        .chain(segments.iter().copied())
+        .collect();
     let name = *segments.last().unwrap_or(&"");
     let accepted = call.header("accept-encoding").unwrap_or_default();
     let packings = [("br", "br"), ("gzip", "gz")];
-    let packed = packings.into_iter().filter(|(coding, _)| accepted.contains(coding)).find_map(
-        |(coding, extension)| {
+    let packed = packings
+        .into_iter()
+        .filter(|(coding, _)| accepted.contains(coding))
+        .find_map(|(coding, extension)| {
             let path = PathBuf::from(format!("{}.{extension}", path.display()));
             Some((std::fs::read(path).ok()?, Some(coding)))
-        },
-    );
+        });
     let found = packed.or_else(|| std::fs::read(&path).ok().map(|bytes| (bytes, None)));
-    let Some((bytes, coding)) = found else { return Ok(None) };
+    let Some((bytes, coding)) = found else {
+        return Ok(None);
+    };
     let etag = format!("\"{:016x}\"", fingerprint(&bytes));
-    let is_known = call.header(IF_NONE_MATCH.as_str()).is_some_and(|known| known.contains(&etag));
+    let is_known = call
+        .header(IF_NONE_MATCH.as_str())
+        .is_some_and(|known| known.contains(&etag));
     let mut reply = if is_known {
         Reply::bytes(304, content_type(name), Vec::new())
     } else {
@@ -89,15 +109,25 @@ fn file(call: &Call, segments: &[&str]) -> Result<Option<Reply>, HttpError> {
     if let Some(coding) = coding {
         reply = reply.header(CONTENT_ENCODING, coding);
     }
-    let caching = if is_hashed(name) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    Ok(Some(reply.header(ETAG, etag).header(CACHE_CONTROL, caching).header(VARY, "accept-encoding")))
+    let caching = if is_hashed(name) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    Ok(Some(
+        reply
+            .header(ETAG, etag)
+            .header(CACHE_CONTROL, caching)
+            .header(VARY, "accept-encoding"),
+    ))
 }
 
 /// Whether a name carries the hash of its contents, as `app.1a2b3c4d.js` does.
 fn is_hashed(name: &str) -> bool {
-    name.rsplit('.').skip(1).take(1).any(|part| {
-        part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
+    name.rsplit('.')
+        .skip(1)
+        .take(1)
+        .any(|part| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// FNV-1a, 64 bits: tells versions of a file apart, and protects nothing.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const LAUNCHER: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../shared/model/src/apps/conductor_launch.py"
+    "/../shared/execution/src/app/conductor_launch.py"
 );
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.venv/bin/python");
 

@@ -49,7 +49,11 @@ impl Call {
         let given = given.and_then(|id| id.to_str().ok()).map(str::to_owned);
         Self {
             method,
-            path: path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+            path: path
+                .split('/')
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect(),
             query: query.to_owned(),
             request_id: given.unwrap_or_else(make_id),
             headers,
@@ -84,19 +88,32 @@ impl Call {
     pub fn accepts(&self, media_type: &str) -> bool {
         let accepted = self.header(ACCEPT.as_str()).unwrap_or_default();
         accepted.split(',').any(|item| {
-            item.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
+            item.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .eq_ignore_ascii_case(media_type)
         })
     }
 
     /// The media type of the body, in lower case, without parameters.
     pub fn content_type(&self) -> String {
         let value = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
     }
 
     /// A cookie's value.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let values = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let values = self
+            .headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(';')).find_map(|pair| {
             let (key, value) = pair.trim().split_once('=')?;
             (key == name).then_some(value)
@@ -116,7 +133,9 @@ impl Call {
 
     /// Reads the body whole, refusing one of more than `limit` bytes.
     pub async fn bytes(&mut self, limit: usize) -> Result<Vec<u8>, HttpError> {
-        let declared = self.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        let declared = self
+            .header("content-length")
+            .and_then(|text| text.parse::<usize>().ok());
         if declared.is_some_and(|length| length > limit) {
             return Err(HttpError::too_large(limit));
         }
@@ -137,8 +156,12 @@ impl Call {
     ) -> futures::stream::LocalBoxStream<'static, Result<Vec<u8>, HttpError>> {
         match self.body.take() {
             Some(request) => {
-                let broken = |_| HttpError::bad_request("the request body broke off: send it again");
-                request.into_body_stream().map(move |chunk| chunk.map_err(broken)).boxed_local()
+                let broken =
+                    |_| HttpError::bad_request("the request body broke off: send it again");
+                request
+                    .into_body_stream()
+                    .map(move |chunk| chunk.map_err(broken))
+                    .boxed_local()
             }
             None => futures::stream::empty().boxed_local(),
         }

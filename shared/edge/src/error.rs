@@ -30,7 +30,13 @@ pub struct HttpError {
 impl HttpError {
     /// An error with a status, a word for programs and a sentence for people.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), detail: None, allow: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            detail: None,
+            allow: None,
+        }
     }
 
     /// 400: the request itself is wrong.
@@ -46,12 +52,19 @@ impl HttpError {
     /// 405: another method is wanted.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let message = format!("this address answers {allow} only");
-        Self { allow: Some(allow), ..Self::new(405, "method_not_allowed", message) }
+        Self {
+            allow: Some(allow),
+            ..Self::new(405, "method_not_allowed", message)
+        }
     }
 
     /// 413: the body is too large.
     pub fn too_large(limit: usize) -> Self {
-        Self::new(413, "too_large", format!("the body is too large: the most is {limit} bytes"))
+        Self::new(
+            413,
+            "too_large",
+            format!("the body is too large: the most is {limit} bytes"),
+        )
     }
 
     /// 415: the body is of another kind.
@@ -69,7 +82,10 @@ impl HttpError {
     /// 500: our own fault; the caller gets no inner detail.
     pub fn internal(detail: impl Into<String>) -> Self {
         let message = "something went wrong on our side: try again, and tell the operator the request id if it stays";
-        Self { detail: Some(detail.into()), ..Self::new(500, "internal", message) }
+        Self {
+            detail: Some(detail.into()),
+            ..Self::new(500, "internal", message)
+        }
     }
 
     /// The error's JSON document.
@@ -81,7 +97,11 @@ impl HttpError {
 impl From<serde_json::Error> for HttpError {
     fn from(error: serde_json::Error) -> Self {
         if error.is_syntax() || error.is_eof() {
-            return Self::new(400, "malformed_json", format!("the body is no JSON: {error}"));
+            return Self::new(
+                400,
+                "malformed_json",
+                format!("the body is no JSON: {error}"),
+            );
         }
         Self::new(400, "invalid_field", error.to_string())
     }
@@ -97,7 +117,9 @@ impl From<UnusableRequest> for HttpError {
     fn from(error: UnusableRequest) -> Self {
         match error {
             UnusableRequest::CodeTooLong(_) => Self::new(413, "too_large", error.to_string()),
-            UnusableRequest::EmptyCode | UnusableRequest::NoApp => Self::unusable(error.to_string()),
+            UnusableRequest::EmptyCode | UnusableRequest::NoApp => {
+                Self::unusable(error.to_string())
+            }
             UnusableRequest::Timeout(_) => Self::new(400, "invalid_field", error.to_string()),
         }
     }
@@ -147,7 +169,11 @@ impl From<SandboxError> for HttpError {
             SandboxError::Gone(_) => "sandbox_gone",
             SandboxError::Unreachable(_) => "sandbox_unreachable",
             SandboxError::Refused { status: 429, .. } => {
-                return Self::new(429, "sandbox_busy", format!("{error}: try again in a minute"));
+                return Self::new(
+                    429,
+                    "sandbox_busy",
+                    format!("{error}: try again in a minute"),
+                );
             }
             SandboxError::Refused { .. } | SandboxError::KeyRefused => "sandbox_refused",
             SandboxError::Broken { .. } => "sandbox_broken",

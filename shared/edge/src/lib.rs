@@ -54,7 +54,12 @@ impl Edge {
         &'a self,
         config: &'a SandboxConfig,
     ) -> execution::Executor<'a, Edge, Deflate> {
-        execution::Executor { outside: self, config, lifetimes: self.lifetimes(), codec: &Deflate }
+        execution::Executor {
+            outside: self,
+            config,
+            lifetimes: self.lifetimes(),
+            codec: &Deflate,
+        }
     }
 
     /// How long sessions live: variables `activity_hours` and `retention_days`.

@@ -35,8 +35,10 @@ impl Http for SpinHttp {
         request: http::Request<Vec<u8>>,
     ) -> Result<http::Response<SpinBody>, SendError> {
         let url = request.uri().to_string();
-        let (outgoing, body) =
-            outgoing(request).map_err(|reason| SendError::Broken { url: url.clone(), reason })?;
+        let (outgoing, body) = outgoing(request).map_err(|reason| SendError::Broken {
+            url: url.clone(),
+            reason,
+        })?;
         let response = if body.is_empty() {
             spin_sdk::http::send::<_, IncomingResponse>(outgoing).await
         } else {
@@ -56,8 +58,13 @@ impl Http for SpinHttp {
             head = head.header(name, value);
         }
         let broken = |error: wasi::io::error::Error| BrokenBody(error.to_debug_string());
-        let chunks = response.take_body_stream().map(move |chunk| chunk.map_err(broken));
-        let body = SpinBody { chunks: chunks.boxed_local(), _response: response };
+        let chunks = response
+            .take_body_stream()
+            .map(move |chunk| chunk.map_err(broken));
+        let body = SpinBody {
+            chunks: chunks.boxed_local(),
+            _response: response,
+        };
         Ok(head.body(body).expect("a received head is a valid head"))
     }
 }
@@ -70,12 +77,17 @@ fn outgoing(request: http::Request<Vec<u8>>) -> Result<(OutgoingRequest, Vec<u8>
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect();
     if !body.is_empty() {
-        headers.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+        headers.push((
+            "content-length".to_owned(),
+            body.len().to_string().into_bytes(),
+        ));
     }
     let headers = Fields::from_list(&headers).map_err(|error| format!("{error:?}"))?;
     let outgoing = OutgoingRequest::new(headers);
     let invalid = |()| format!("`{}` is no address", head.uri);
-    outgoing.set_method(&method(&head.method)).map_err(invalid)?;
+    outgoing
+        .set_method(&method(&head.method))
+        .map_err(invalid)?;
     let scheme = match head.uri.scheme_str() {
         Some("http") => Scheme::Http,
         Some("https") => Scheme::Https,
@@ -84,7 +96,10 @@ fn outgoing(request: http::Request<Vec<u8>>) -> Result<(OutgoingRequest, Vec<u8>
     outgoing.set_scheme(Some(&scheme)).map_err(invalid)?;
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     outgoing.set_authority(authority).map_err(invalid)?;
-    let path = head.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    let path = head
+        .uri
+        .path_and_query()
+        .map(http::uri::PathAndQuery::as_str);
     outgoing.set_path_with_query(path).map_err(invalid)?;
     Ok((outgoing, body))
 }
@@ -102,7 +117,10 @@ fn method(method: &http::Method) -> Method {
 
 fn send_error(url: String, error: spin_sdk::http::SendError) -> SendError {
     let spin_sdk::http::SendError::Http(code) = error else {
-        return SendError::Broken { url, reason: error.to_string() };
+        return SendError::Broken {
+            url,
+            reason: error.to_string(),
+        };
     };
     match code {
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
@@ -113,7 +131,13 @@ fn send_error(url: String, error: spin_sdk::http::SendError) -> SendError {
         | ErrorCode::DestinationNotFound
         | ErrorCode::DestinationUnavailable
         | ErrorCode::DnsError(_)
-        | ErrorCode::DnsTimeout => SendError::Unreachable { url, reason: format!("{code:?}") },
-        other => SendError::Broken { url, reason: format!("{other:?}") },
+        | ErrorCode::DnsTimeout => SendError::Unreachable {
+            url,
+            reason: format!("{code:?}"),
+        },
+        other => SendError::Broken {
+            url,
+            reason: format!("{other:?}"),
+        },
     }
 }

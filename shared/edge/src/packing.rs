@@ -22,7 +22,10 @@ impl Codec for Deflate {
         let mut part = Vec::new();
         // No part is larger, so a damaged one cannot fill the memory.
         let limit = PART_BYTES as u64 + 1;
-        DeflateDecoder::new(packed).take(limit).read_to_end(&mut part).ok()?;
+        DeflateDecoder::new(packed)
+            .take(limit)
+            .read_to_end(&mut part)
+            .ok()?;
         (part.len() <= PART_BYTES).then_some(part)
     }
 }

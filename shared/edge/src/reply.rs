@@ -33,23 +33,39 @@ impl Reply {
     /// A JSON document with another status.
     pub fn json_with(status: u16, document: &impl Serialize) -> Self {
         let document = serde_json::to_value(document).expect("our own types serialise");
-        Self { status, headers: Vec::new(), body: Body::Json(document) }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Body::Json(document),
+        }
     }
 
     /// Bytes of some media type.
     pub fn bytes(status: u16, content_type: &str, bytes: Vec<u8>) -> Self {
-        let reply = Self { status, headers: Vec::new(), body: Body::Bytes(bytes) };
+        let reply = Self {
+            status,
+            headers: Vec::new(),
+            body: Body::Bytes(bytes),
+        };
         reply.header(CONTENT_TYPE, content_type)
     }
 
     /// A text.
     pub fn text(status: u16, text: impl Into<String>) -> Self {
-        Self::bytes(status, "text/plain; charset=utf-8", text.into().into_bytes())
+        Self::bytes(
+            status,
+            "text/plain; charset=utf-8",
+            text.into().into_bytes(),
+        )
     }
 
     /// 204.
     pub fn no_content() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Body::Bytes(Vec::new()) }
+        Self {
+            status: 204,
+            headers: Vec::new(),
+            body: Body::Bytes(Vec::new()),
+        }
     }
 
     /// The same with one more header.

@@ -84,7 +84,9 @@ impl Reporter {
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), ClientGone> {
         if let State::Waiting(out, headers) = &mut self.state {
-            let Some(out) = out.take() else { return Err(ClientGone) };
+            let Some(out) = out.take() else {
+                return Err(ClientGone);
+            };
             self.state = State::Open(open(out, std::mem::take(headers)));
         }
         match &mut self.state {

@@ -9,7 +9,9 @@ use spin_sdk::http::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, Re
 use crate::reply::Body;
 use crate::reporter::Ending;
 use crate::system::variable;
-use crate::{Call, Edge, HttpError, Reply, Reporter, SpinHttp, SpinKeyValue, SpinRandom, SpinTimer};
+use crate::{
+    Call, Edge, HttpError, Reply, Reporter, SpinHttp, SpinKeyValue, SpinRandom, SpinTimer,
+};
 
 /// Serves one request with `function`.
 ///
@@ -51,7 +53,10 @@ pub async fn serve(
 /// Ends a stream: its last event is `done`, with the document that one answer would have been.
 async fn finish(mut reporter: Reporter, outcome: Result<Reply, HttpError>, request_id: &str) {
     let document = match outcome {
-        Ok(Reply { body: Body::Json(document), .. }) => document,
+        Ok(Reply {
+            body: Body::Json(document),
+            ..
+        }) => document,
         Ok(_) => Value::Null,
         Err(error) => {
             let document = error.document(request_id);
@@ -74,8 +79,14 @@ fn error_reply(error: &HttpError, request_id: &str) -> Reply {
 fn preflight() -> Reply {
     let reply = Reply::no_content();
     [
-        (http::header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"),
-        (http::header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, authorization, last-event-id"),
+        (
+            http::header::ACCESS_CONTROL_ALLOW_METHODS,
+            "GET, POST, PATCH, DELETE",
+        ),
+        (
+            http::header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "content-type, authorization, last-event-id",
+        ),
         (http::header::ACCESS_CONTROL_MAX_AGE, "600"),
     ]
     .into_iter()
@@ -84,12 +95,17 @@ fn preflight() -> Reply {
 
 fn headers_of_every_answer(call: &Call) -> Vec<(String, Vec<u8>)> {
     let mut headers = vec![
-        ("x-request-id".to_owned(), call.request_id.clone().into_bytes()),
+        (
+            "x-request-id".to_owned(),
+            call.request_id.clone().into_bytes(),
+        ),
         ("x-content-type-options".to_owned(), b"nosniff".to_vec()),
     ];
     if let Some(origin) = call.header(ORIGIN.as_str()) {
         let allowed = variable("allowed_origins");
-        let is_allowed = allowed.split([',', ' ']).any(|entry| entry == origin || entry == "*");
+        let is_allowed = allowed
+            .split([',', ' '])
+            .any(|entry| entry == origin || entry == "*");
         if is_allowed {
             let origin = origin.as_bytes().to_vec();
             headers.push((ACCESS_CONTROL_ALLOW_ORIGIN.as_str().to_owned(), origin));
@@ -101,7 +117,12 @@ fn headers_of_every_answer(call: &Call) -> Vec<(String, Vec<u8>)> {
 
 /// One line where an error is handled. Never bodies, prompts or code.
 fn log(call: &Call, error: &HttpError) {
-    let HttpError { status, code, message, .. } = error;
+    let HttpError {
+        status,
+        code,
+        message,
+        ..
+    } = error;
     let detail = error.detail.as_deref().unwrap_or(message);
     let path = call.path.first().map_or("", String::as_str);
     eprintln!(
@@ -125,9 +146,17 @@ async fn answer(out: ResponseOutparam, reply: Reply, mut headers: Vec<(String, V
         }
         Body::Bytes(bytes) => bytes.clone(),
     };
-    headers.extend(reply.headers.into_iter().map(|(name, value)| (name, value.into_bytes())));
+    headers.extend(
+        reply
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name, value.into_bytes())),
+    );
     if reply.status != 204 && reply.status != 304 {
-        headers.push(("content-length".to_owned(), bytes.len().to_string().into_bytes()));
+        headers.push((
+            "content-length".to_owned(),
+            bytes.len().to_string().into_bytes(),
+        ));
     }
     let response = OutgoingResponse::new(fields(&headers));
     let _ = response.set_status_code(reply.status);

@@ -19,7 +19,9 @@ pub struct Ticket {
 
 impl SpinKeyValue {
     pub(crate) fn open() -> Self {
-        Self { bucket: store::open("default").map_err(|error| format!("{error:?}")) }
+        Self {
+            bucket: store::open("default").map_err(|error| format!("{error:?}")),
+        }
     }
 
     fn bucket(&self, key: &str) -> Result<&Bucket, StoreError> {
@@ -28,7 +30,10 @@ impl SpinKeyValue {
 }
 
 fn failed(key: &str, reason: impl std::fmt::Display) -> StoreError {
-    StoreError { key: key.to_owned(), reason: reason.to_string() }
+    StoreError {
+        key: key.to_owned(),
+        reason: reason.to_string(),
+    }
 }
 
 fn store_failed(key: &str) -> impl Fn(store::Error) -> StoreError {
@@ -56,7 +61,13 @@ impl KeyValue for SpinKeyValue {
     async fn current(&self, key: &str) -> Result<(Ticket, Option<Vec<u8>>), StoreError> {
         let cas = Cas::new(self.bucket(key)?, key).map_err(store_failed(key))?;
         let value = cas.current().map_err(store_failed(key))?;
-        Ok((Ticket { key: key.to_owned(), cas }, value))
+        Ok((
+            Ticket {
+                key: key.to_owned(),
+                cas,
+            },
+            value,
+        ))
     }
 
     async fn swap(&self, ticket: Ticket, value: &[u8]) -> Result<Swap, StoreError> {

@@ -52,6 +52,8 @@ pub struct SpinRandom;
 impl Random for SpinRandom {
     fn bytes(&self) -> [u8; 16] {
         let bytes = wasi::random::random::get_random_bytes(16);
-        bytes.try_into().expect("the host gives as many bytes as it is asked for")
+        bytes
+            .try_into()
+            .expect("the host gives as many bytes as it is asked for")
     }
 }

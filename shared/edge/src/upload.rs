@@ -18,7 +18,10 @@ pub struct Upload {
 
 impl std::fmt::Debug for Upload {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Upload").field("file_name", &self.file_name).finish()
+        formatter
+            .debug_struct("Upload")
+            .field("file_name", &self.file_name)
+            .finish()
     }
 }
 
@@ -27,13 +30,16 @@ impl Upload {
     pub async fn of(call: &mut Call) -> Result<Self, HttpError> {
         let content_type = call.header("content-type").unwrap_or_default().to_owned();
         let mut upload = Self {
-            file_name: call.parameter("name").or_else(|| {
-                file_name_of(call.header("content-disposition").unwrap_or_default())
-            }),
+            file_name: call
+                .parameter("name")
+                .or_else(|| file_name_of(call.header("content-disposition").unwrap_or_default())),
             chunks: call.chunks(),
             form: None,
         };
-        if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
+        if !content_type
+            .to_ascii_lowercase()
+            .starts_with("multipart/form-data")
+        {
             return Ok(upload);
         }
         let boundary = parameter(&content_type, "boundary").ok_or_else(|| {
@@ -64,7 +70,9 @@ impl Upload {
 
     /// The next bytes of the file; `None` at its end.
     pub async fn chunk(&mut self) -> Option<Result<Vec<u8>, HttpError>> {
-        let Some(form) = &mut self.form else { return self.chunks.next().await };
+        let Some(form) = &mut self.form else {
+            return self.chunks.next().await;
+        };
         loop {
             if let Some(bytes) = form.next_bytes() {
                 return (!bytes.is_empty()).then_some(Ok(bytes));
@@ -110,12 +118,16 @@ impl Form {
         self.pending.drain(..start);
         let Some(end) = find(&self.pending, b"\r\n\r\n") else {
             if self.pending.len() > HEAD_LIMIT {
-                return Err(HttpError::bad_request("a part of the multipart form has no end to its head"));
+                return Err(HttpError::bad_request(
+                    "a part of the multipart form has no end to its head",
+                ));
             }
             return Ok(None);
         };
         let head: Vec<u8> = self.pending.drain(..end + 4).collect();
-        Ok(Some(String::from_utf8_lossy(&head[self.delimiter.len()..]).into_owned()))
+        Ok(Some(
+            String::from_utf8_lossy(&head[self.delimiter.len()..]).into_owned(),
+        ))
     }
 
     /// Bytes of the current part: none yet (`None`), some, or its end (empty).
@@ -154,7 +166,9 @@ fn file_name_of(disposition: &str) -> Option<String> {
 fn parameter(value: &str, name: &str) -> Option<String> {
     value.split([';', '\r', '\n']).find_map(|part| {
         let (key, text) = part.trim().split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| text.trim().trim_matches('"').to_owned())
+        key.trim()
+            .eq_ignore_ascii_case(name)
+            .then(|| text.trim().trim_matches('"').to_owned())
     })
 }
 
@@ -166,7 +180,10 @@ mod tests {
 
     /// Reads the form when it arrives in pieces of `size` bytes.
     fn read(size: usize) -> (Option<String>, Vec<u8>) {
-        let chunks = FORM.chunks(size).map(|chunk| Ok(chunk.to_vec())).collect::<Vec<_>>();
+        let chunks = FORM
+            .chunks(size)
+            .map(|chunk| Ok(chunk.to_vec()))
+            .collect::<Vec<_>>();
         let mut form = Form::new("B");
         let mut chunks = chunks.into_iter();
         let name = loop {

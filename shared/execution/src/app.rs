@@ -23,7 +23,7 @@ mod report;
 use report::Report;
 
 /// The program that starts apps inside the sandbox.
-const LAUNCHER: &str = include_str!("../../model/src/apps/conductor_launch.py");
+const LAUNCHER: &str = include_str!("app/conductor_launch.py");
 const LAUNCHER_PATH: &str = "/home/user/.conductor/conductor_launch.py";
 
 /// How long an app may take from its start to its first answer.
@@ -55,6 +55,8 @@ pub(crate) struct Launch {
     pub app: Result<LiveApp, ExecutionError>,
     /// What the program wrote until then.
     pub output: String,
+    /// What the launcher overruled.
+    pub notices: Vec<String>,
 }
 
 impl<O: Outside, C: Codec> Executor<'_, O, C> {
@@ -70,19 +72,30 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let begun = self.outside.timer().elapsed();
         let mut workspace = self.open(request.session_id, events).await?;
         let number = self.reserve_revision(workspace.session.id).await?;
-        let mut launch = self.prepare_and_launch(&workspace, number, request, events).await;
+        let mut launch = self
+            .prepare_and_launch(&workspace, number, request, events)
+            .await;
         if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = launch {
             self.reopen(&mut workspace, events).await?;
-            launch = self.prepare_and_launch(&workspace, number, request, events).await;
+            launch = self
+                .prepare_and_launch(&workspace, number, request, events)
+                .await;
         }
         let launch = launch?;
         let session = self.record(&workspace, number, request, &launch).await?;
         if let (Ok(_), Some(before)) = (&launch.app, &workspace.session.app) {
             // The app before retires by itself a minute after this signal; one that is gone is fine.
-            let _ = self.client().signal(&workspace.sandbox, before.pid, "SIGNAL_SIGTERM").await;
+            let _ = self
+                .client()
+                .signal(&workspace.sandbox, before.pid, "SIGNAL_SIGTERM")
+                .await;
         }
         if let Err(error) = &launch.app {
-            let _ = events.emit(Event::Error { error: error.clone() }).await;
+            let _ = events
+                .emit(Event::Error {
+                    error: error.clone(),
+                })
+                .await;
         }
         Ok(RunReply {
             output: launch.output,
@@ -91,7 +104,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             activity_duration: self.lifetimes.activity_duration(),
             results: Vec::new(),
             error: launch.app.err(),
-            notices: workspace.notices,
+            notices: [workspace.notices, launch.notices].concat(),
             execution_count: None,
             duration_ms: self.milliseconds_since(begun),
             truncated: false,
@@ -117,8 +130,20 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             self.write_dataset(&workspace.sandbox, dataset).await?;
         }
         let message = format!("starting the {} app", request.framework.name());
-        let _ = events.emit(Event::Progress { step: "start", message }).await;
-        self.launch(&workspace.sandbox, number, request.framework, request.code, events).await
+        let _ = events
+            .emit(Event::Progress {
+                step: "start",
+                message,
+            })
+            .await;
+        self.launch(
+            &workspace.sandbox,
+            number,
+            request.framework,
+            request.code,
+            events,
+        )
+        .await
     }
 
     /// Writes the revision and makes it the session's newest, and its live one if it runs.
@@ -131,8 +156,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<Session, ExecutionFailure> {
         let id = workspace.session.id;
         let parent = workspace.session.app.as_ref().map(|app| app.revision);
-        let status =
-            if launch.app.is_ok() { RevisionStatus::Ok } else { RevisionStatus::Broken };
+        let status = if launch.app.is_ok() {
+            RevisionStatus::Ok
+        } else {
+            RevisionStatus::Broken
+        };
         let summary = RevisionSummary {
             revision: number,
             parent: parent.or(workspace.session.revisions.last().map(|last| last.revision)),
@@ -178,26 +206,52 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let path = format!("/home/user/app_{number}.py");
         let log = format!("/home/user/.conductor/app_{number}.log");
         let files = [
-            NewFile { path: LAUNCHER_PATH, bytes: LAUNCHER.as_bytes() },
-            NewFile { path: &path, bytes: code.as_bytes() },
+            NewFile {
+                path: LAUNCHER_PATH,
+                bytes: LAUNCHER.as_bytes(),
+            },
+            NewFile {
+                path: &path,
+                bytes: code.as_bytes(),
+            },
         ];
         client.write_files(sandbox, &files).await?;
         let args = [
-            LAUNCHER_PATH, "--framework", framework.name(), "--app", &path, "--log", &log,
+            LAUNCHER_PATH,
+            "--framework",
+            framework.name(),
+            "--app",
+            &path,
+            "--log",
+            &log,
         ];
-        let mut process = client.start(sandbox, "python3", &args, &serde_json::json!({})).await?;
+        let mut process = client
+            .start(sandbox, "python3", &args, &serde_json::json!({}))
+            .await?;
         let mut watch = Watch::default();
         let reports = watch.until_ready(&mut process, events);
         let started = match self.outside.timer().within(START_LIMIT, reports).await {
             Some(started) => started?,
             None => Err(too_slow(START_LIMIT)),
         };
-        let (output, pid) = (watch.output, watch.pid);
+        let Watch {
+            output,
+            pid,
+            notices,
+            ..
+        } = watch;
         let app = match started {
-            Ok(port) => {
-                self.wait_for_proxy(sandbox, port).await?;
-                let url = self.config.app_address(sandbox, port);
-                Ok(LiveApp { revision: number, port, pid: pid.unwrap_or(0), url, framework })
+            Ok(Answering { port, path }) => {
+                self.wait_for_proxy(sandbox, port, &path).await?;
+                let path = path.trim_end_matches('/');
+                let url = format!("{}{path}", self.config.app_address(sandbox, port));
+                Ok(LiveApp {
+                    revision: number,
+                    port,
+                    pid: pid.unwrap_or(0),
+                    url,
+                    framework,
+                })
             }
             Err(error) => {
                 if let Some(pid) = pid {
@@ -206,21 +260,33 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 Err(error)
             }
         };
-        Ok(Launch { app, output })
+        Ok(Launch {
+            app,
+            output,
+            notices,
+        })
     }
 
     /// The app answers inside; now it has to answer from outside, too.
-    async fn wait_for_proxy(&self, sandbox: &SandboxRef, port: u16) -> Result<(), SandboxError> {
+    async fn wait_for_proxy(
+        &self,
+        sandbox: &SandboxRef,
+        port: u16,
+        path: &str,
+    ) -> Result<(), SandboxError> {
         let begun = self.outside.timer().elapsed();
         loop {
-            let status = self.client().app_status(sandbox, port).await?;
+            let status = self.client().app_status(sandbox, port, path).await?;
             // An app with a password of its own answers 401 or redirects: it is up all the same.
             if status.as_u16() < 500 {
                 return Ok(());
             }
             if self.outside.timer().elapsed().saturating_sub(begun) > PROXY_LIMIT {
                 let reason = format!("the app answers inside, but {status} through the proxy");
-                return Err(SandboxError::Broken { what: "open the app", reason });
+                return Err(SandboxError::Broken {
+                    what: "open the app",
+                    reason,
+                });
             }
             self.outside.timer().sleep(PROXY_PAUSE).await;
         }
@@ -243,10 +309,18 @@ fn too_slow(limit: Duration) -> ExecutionError {
 struct Watch {
     pid: Option<u32>,
     output: String,
+    notices: Vec<String>,
     pending: Vec<u8>,
 }
 
-type Started = Result<u16, ExecutionError>;
+/// Where an app answers, inside its sandbox.
+#[derive(Debug)]
+struct Answering {
+    port: u16,
+    path: String,
+}
+
+type Started = Result<Answering, ExecutionError>;
 
 impl Watch {
     /// Follows the launcher until the app answers (its port) or has failed.
@@ -268,13 +342,19 @@ impl Watch {
                 }
                 ProcessEvent::Stderr(bytes) => {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
-                    self.write(Event::Stderr { text: text.clone() }, &text, events).await;
+                    self.write(Event::Stderr { text: text.clone() }, &text, events)
+                        .await;
                 }
-                ProcessEvent::End(how) => return Ok(Err(report::launcher_ended(&how, &self.output))),
+                ProcessEvent::End(how) => {
+                    return Ok(Err(report::launcher_ended(&how, &self.output)));
+                }
             }
         }
         let reason = "the stream ended while the app was starting".to_owned();
-        Err(SandboxError::Broken { what: "start an app", reason })
+        Err(SandboxError::Broken {
+            what: "start an app",
+            reason,
+        })
     }
 
     fn next_report(&mut self) -> Option<Report> {
@@ -285,13 +365,16 @@ impl Watch {
 
     async fn take(&mut self, report: Report, events: &mut impl EventSink) -> Option<Started> {
         match report {
-            Report::Ready { port } => return Some(Ok(port)),
+            Report::Ready { port, path } => return Some(Ok(Answering { port, path })),
+            Report::Notice { text } => self.notices.push(text),
             Report::Failed(error) => return Some(Err(error)),
             Report::Output { stream, text } if stream == "stderr" => {
-                self.write(Event::Stderr { text: text.clone() }, &text, events).await;
+                self.write(Event::Stderr { text: text.clone() }, &text, events)
+                    .await;
             }
             Report::Output { text, .. } => {
-                self.write(Event::Stdout { text: text.clone() }, &text, events).await;
+                self.write(Event::Stdout { text: text.clone() }, &text, events)
+                    .await;
             }
             Report::Other => {}
         }

@@ -38,7 +38,9 @@ pub enum SandboxError {
     #[error("sandbox {0} is gone")]
     Gone(String),
     /// The service cannot be reached.
-    #[error("the sandbox service does not answer ({0}): check `sandbox_api_url`, or start it with `cargo xtask up`")]
+    #[error(
+        "the sandbox service does not answer ({0}): check `sandbox_api_url`, or start it with `cargo xtask up`"
+    )]
     Unreachable(SendError),
     /// The service refused.
     #[error("the sandbox service answered {status} to {what}: {message}")]
@@ -118,9 +120,13 @@ impl<'a, H: Http> Client<'a, H> {
             "envVars": {},
         });
         // v1 is in every specification seen; newer services may have only v2.
-        let mut response = self.control(Method::POST, "/sandboxes", Some(&body)).await?;
+        let mut response = self
+            .control(Method::POST, "/sandboxes", Some(&body))
+            .await?;
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
-            response = self.control(Method::POST, "/v2/sandboxes", Some(&body)).await?;
+            response = self
+                .control(Method::POST, "/v2/sandboxes", Some(&body))
+                .await?;
         }
         let created: Created = reply(what, response).await?;
         Ok(SandboxRef {
@@ -132,7 +138,11 @@ impl<'a, H: Http> Client<'a, H> {
     }
 
     /// Sets the end of a sandbox's life to `seconds` from now.
-    pub async fn set_timeout(&self, sandbox: &SandboxRef, seconds: u64) -> Result<(), SandboxError> {
+    pub async fn set_timeout(
+        &self,
+        sandbox: &SandboxRef,
+        seconds: u64,
+    ) -> Result<(), SandboxError> {
         let path = format!("/sandboxes/{}/timeout", sandbox.id);
         let body = json!({"timeout": seconds.min(self.config.max_seconds)});
         let response = self.control(Method::POST, &path, Some(&body)).await?;
@@ -161,10 +171,18 @@ impl<'a, H: Http> Client<'a, H> {
     ) -> Result<Execution<H::Body>, SandboxError> {
         let body = json!({"code": code, "context_id": null, "language": null, "env_vars": env});
         let response = self
-            .data(sandbox, INTERPRETER_PORT, "/execute", "application/json", json_bytes(&body))
+            .data(
+                sandbox,
+                INTERPRETER_PORT,
+                "/execute",
+                "application/json",
+                json_bytes(&body),
+            )
             .await?;
         let response = accepted("run code", sandbox, response).await?;
-        Ok(Execution { lines: Lines::new(response.into_body()) })
+        Ok(Execution {
+            lines: Lines::new(response.into_body()),
+        })
     }
 
     /// Writes files, making their folders; one request for all.
@@ -187,7 +205,11 @@ impl<'a, H: Http> Client<'a, H> {
         body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
         let kind = format!("multipart/form-data; boundary={boundary}");
         let response = self.data(sandbox, ENVD_PORT, "/files", &kind, body).await?;
-        done("write files", accepted("write files", sandbox, response).await?).await
+        done(
+            "write files",
+            accepted("write files", sandbox, response).await?,
+        )
+        .await
     }
 
     /// Starts a process; it lives on when the answer is dropped.
@@ -207,7 +229,9 @@ impl<'a, H: Http> Client<'a, H> {
         let path = "/process.Process/Start";
         let response = self.data(sandbox, ENVD_PORT, path, kind, body).await?;
         let response = accepted("start a process", sandbox, response).await?;
-        Ok(ProcessEvents { envelopes: Envelopes::new(response.into_body()) })
+        Ok(ProcessEvents {
+            envelopes: Envelopes::new(response.into_body()),
+        })
     }
 
     /// Sends a signal (`SIGNAL_SIGTERM` or `SIGNAL_SIGKILL`) to a process.
@@ -219,18 +243,27 @@ impl<'a, H: Http> Client<'a, H> {
     ) -> Result<(), SandboxError> {
         let body = json_bytes(&json!({"process": {"pid": pid}, "signal": signal}));
         let path = "/process.Process/SendSignal";
-        let response = self.data(sandbox, ENVD_PORT, path, "application/json", body).await?;
-        done("signal a process", accepted("signal a process", sandbox, response).await?).await
+        let response = self
+            .data(sandbox, ENVD_PORT, path, "application/json", body)
+            .await?;
+        done(
+            "signal a process",
+            accepted("signal a process", sandbox, response).await?,
+        )
+        .await
     }
 
-    /// The status with which an app answers `GET /`, as its public address would.
+    /// The status with which an app answers a GET of `path`, as its public address would.
     pub async fn app_status(
         &self,
         sandbox: &SandboxRef,
         port: u16,
+        path: &str,
     ) -> Result<StatusCode, SandboxError> {
-        let url = format!("{}/", self.config.data_address(sandbox, port));
-        let request = self.named(sandbox, port, Request::get(url)).body(Vec::new());
+        let url = format!("{}{path}", self.config.data_address(sandbox, port));
+        let request = self
+            .named(sandbox, port, Request::get(url))
+            .body(Vec::new());
         Ok(self.sent(request).await?.status())
     }
 
@@ -263,7 +296,8 @@ impl<'a, H: Http> Client<'a, H> {
         let url = format!("{}{path}", self.config.data_address(sandbox, port));
         let request = self.named(sandbox, port, Request::post(url));
         let request = request.header(CONTENT_TYPE, content_type);
-        self.sent(request.header("connect-protocol-version", "1").body(body)).await
+        self.sent(request.header("connect-protocol-version", "1").body(body))
+            .await
     }
 
     /// Adds the headers that name the sandbox and prove that we may use it.
@@ -295,7 +329,10 @@ impl<'a, H: Http> Client<'a, H> {
             what: "build a request",
             reason: format!("{error}: check the `sandbox_…_url` variables"),
         })?;
-        self.http.send(request).await.map_err(SandboxError::Unreachable)
+        self.http
+            .send(request)
+            .await
+            .map_err(SandboxError::Unreachable)
     }
 }
 
@@ -361,11 +398,15 @@ fn process_event(event: &Value) -> Option<ProcessEvent> {
         let said = end["error"].as_str().or(end["status"].as_str());
         let said = said.map(str::to_owned);
         let code = end["exitCode"].as_i64().unwrap_or(0);
-        return Some(ProcessEvent::End(said.unwrap_or_else(|| format!("exit status {code}"))));
+        return Some(ProcessEvent::End(
+            said.unwrap_or_else(|| format!("exit status {code}")),
+        ));
     }
     let data = event.get("data")?;
     let decode = |name: &str| STANDARD.decode(data.get(name)?.as_str()?).ok();
-    decode("stdout").map(ProcessEvent::Stdout).or_else(|| decode("stderr").map(ProcessEvent::Stderr))
+    decode("stdout")
+        .map(ProcessEvent::Stdout)
+        .or_else(|| decode("stderr").map(ProcessEvent::Stderr))
 }
 
 /// Turns a refusal into an error; hands an accepted response on.
@@ -386,7 +427,11 @@ async fn accepted<B: Body>(
         }
         _ => false,
     };
-    Err(if is_gone { SandboxError::Gone(sandbox.id.clone()) } else { error })
+    Err(if is_gone {
+        SandboxError::Gone(sandbox.id.clone())
+    } else {
+        error
+    })
 }
 
 async fn done<B: Body>(what: &'static str, response: Response<B>) -> Result<(), SandboxError> {
@@ -395,7 +440,10 @@ async fn done<B: Body>(what: &'static str, response: Response<B>) -> Result<(), 
     }
     // Reading the body to its end lets the host use the connection again.
     let read = read_all(&mut response.into_body(), REPLY_LIMIT).await;
-    read.map(drop).map_err(|error| SandboxError::Broken { what, reason: error.to_string() })
+    read.map(drop).map_err(|error| SandboxError::Broken {
+        what,
+        reason: error.to_string(),
+    })
 }
 
 async fn reply<T: DeserializeOwned, B: Body>(
@@ -416,10 +464,18 @@ async fn refusal<B: Body>(what: &'static str, response: Response<B>) -> SandboxE
     if matches!(status, StatusCode::UNAUTHORIZED) {
         return SandboxError::KeyRefused;
     }
-    let bytes = read_all(&mut response.into_body(), REPLY_LIMIT).await.unwrap_or_default();
+    let bytes = read_all(&mut response.into_body(), REPLY_LIMIT)
+        .await
+        .unwrap_or_default();
     let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let message = said["message"].as_str().map_or_else(|| excerpt(&bytes), str::to_owned);
-    SandboxError::Refused { what, status: status.as_u16(), message }
+    let message = said["message"]
+        .as_str()
+        .map_or_else(|| excerpt(&bytes), str::to_owned);
+    SandboxError::Refused {
+        what,
+        status: status.as_u16(),
+        message,
+    }
 }
 
 fn json_bytes(value: &Value) -> Vec<u8> {
@@ -434,7 +490,9 @@ fn excerpt(bytes: &[u8]) -> String {
 fn boundary_for(files: &[NewFile<'_>]) -> String {
     let stands_in = |boundary: &str| {
         files.iter().any(|file| {
-            file.bytes.windows(boundary.len()).any(|window| window == boundary.as_bytes())
+            file.bytes
+                .windows(boundary.len())
+                .any(|window| window == boundary.as_bytes())
         })
     };
     (0u32..)

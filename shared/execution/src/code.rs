@@ -20,8 +20,12 @@ use crate::{ExecutionFailure, Executor};
 const QUEUE: Duration = Duration::from_secs(30);
 
 /// Names that the interpreter gives to the end of a kernel under its code (SANDBOX_PROTOCOL §2).
-const KERNEL_ENDED: [&str; 4] =
-    ["WebSocketError", "ContextRestarting", "ExecutionAborted", "UnexpectedEndOfExecution"];
+const KERNEL_ENDED: [&str; 4] = [
+    "WebSocketError",
+    "ContextRestarting",
+    "ExecutionAborted",
+    "UnexpectedEndOfExecution",
+];
 
 /// What came of an execution.
 #[derive(Debug, Default)]
@@ -83,7 +87,9 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<Outcome, ExecutionFailure> {
         let client = self.client();
         let env: &BTreeMap<String, String> = &request.env;
-        let mut execution = client.execute(&workspace.sandbox, &request.code, env).await?;
+        let mut execution = client
+            .execute(&workspace.sandbox, &request.code, env)
+            .await?;
         let first = match self.next(&mut execution, QUEUE).await {
             Ok(first) => first,
             Err(TimedOut) => {
@@ -127,7 +133,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         execution: &mut Execution<B>,
         limit: Duration,
     ) -> Result<Option<Result<ExecutionEvent, SandboxError>>, TimedOut> {
-        self.outside.timer().within(limit, execution.event()).await.ok_or(TimedOut)
+        self.outside
+            .timer()
+            .within(limit, execution.event())
+            .await
+            .ok_or(TimedOut)
     }
 }
 
@@ -159,11 +169,25 @@ impl Outcome {
                 self.results.push(result.clone());
                 events.emit(Event::Result { result }).await
             }
-            ExecutionEvent::Error { name, value, traceback } => {
+            ExecutionEvent::Error {
+                name,
+                value,
+                traceback,
+            } => {
                 let ended = KERNEL_ENDED.contains(&name.as_str());
-                let kind = if ended { ErrorKind::Killed } else { ErrorKind::Raised };
+                let kind = if ended {
+                    ErrorKind::Killed
+                } else {
+                    ErrorKind::Raised
+                };
                 let line = line_in_traceback(&traceback, "<ipython-input");
-                self.error = Some(ExecutionError { kind, name, value, traceback, line });
+                self.error = Some(ExecutionError {
+                    kind,
+                    name,
+                    value,
+                    traceback,
+                    line,
+                });
                 Ok(())
             }
             ExecutionEvent::End => return Step::Over,
@@ -193,7 +217,13 @@ impl Outcome {
     fn fail(&mut self, kind: ErrorKind, name: &str, value: String) {
         if self.error.is_none() {
             let (name, traceback) = (name.to_owned(), String::new());
-            self.error = Some(ExecutionError { kind, name, value, traceback, line: None });
+            self.error = Some(ExecutionError {
+                kind,
+                name,
+                value,
+                traceback,
+                line: None,
+            });
         }
     }
 }

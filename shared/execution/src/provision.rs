@@ -43,7 +43,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             None => self.open_new().await?,
             Some(id) => self.open_existing(id, events).await?,
         };
-        let _ = events.emit(Event::Started { session_id: workspace.session.id }).await;
+        let _ = events
+            .emit(Event::Started {
+                session_id: workspace.session.id,
+            })
+            .await;
         Ok(workspace)
     }
 
@@ -56,7 +60,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         record::write_once(self.outside.store(), self.outside.random(), &key, &session)
             .await
             .map_err(session::SessionError::from)?;
-        Ok(Workspace { session, sandbox, notices: Vec::new() })
+        Ok(Workspace {
+            session,
+            sandbox,
+            notices: Vec::new(),
+        })
     }
 
     async fn open_existing(
@@ -68,8 +76,15 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let Some(sandbox) = session.sandbox.clone() else {
             return self.replace(session, None, Vec::new(), events).await;
         };
-        let mut workspace = Workspace { session, sandbox, notices: Vec::new() };
-        if workspace.session.activity_is_due(self.outside.timer().now()) {
+        let mut workspace = Workspace {
+            session,
+            sandbox,
+            notices: Vec::new(),
+        };
+        if workspace
+            .session
+            .activity_is_due(self.outside.timer().now())
+        {
             // The sandbox's life is moved on together with the session's.
             let seconds = self.sandbox_seconds();
             match self.client().set_timeout(&workspace.sandbox, seconds).await {
@@ -90,7 +105,9 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let mut notices = std::mem::take(&mut workspace.notices);
         notices.push(MADE_ANEW.to_owned());
         let gone = Some(workspace.sandbox.id.clone());
-        *workspace = self.replace(workspace.session.clone(), gone, notices, events).await?;
+        *workspace = self
+            .replace(workspace.session.clone(), gone, notices, events)
+            .await?;
         Ok(())
     }
 
@@ -102,7 +119,12 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         events: &mut impl EventSink,
     ) -> Result<Workspace, ExecutionFailure> {
         let message = "making a sandbox".to_owned();
-        let _ = events.emit(Event::Progress { step: "sandbox", message }).await;
+        let _ = events
+            .emit(Event::Progress {
+                step: "sandbox",
+                message,
+            })
+            .await;
         let ours = self.make_sandbox(session.id).await?;
         let replaced = session::update(self.outside, session.id, |head| {
             if head.sandbox.as_ref().map(|sandbox| &sandbox.id) == gone.as_ref() {
@@ -114,9 +136,17 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         if sandbox.id != ours.id {
             // Another request was faster: its sandbox stands, and restoring is its work.
             self.client().kill(&ours).await?;
-            return Ok(Workspace { session: head, sandbox, notices });
+            return Ok(Workspace {
+                session: head,
+                sandbox,
+                notices,
+            });
         }
-        let mut workspace = Workspace { session: head, sandbox, notices };
+        let mut workspace = Workspace {
+            session: head,
+            sandbox,
+            notices,
+        };
         self.restore(&mut workspace, events).await?;
         Ok(workspace)
     }
@@ -130,7 +160,9 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         if let Some(dataset) = workspace.session.dataset_id {
             self.write_dataset(&workspace.sandbox, dataset).await?;
         }
-        let Some(app) = workspace.session.app.clone() else { return Ok(()) };
+        let Some(app) = workspace.session.app.clone() else {
+            return Ok(());
+        };
         let id = workspace.session.id;
         let key = Revision::key(id, app.revision);
         let revision: Option<Revision> = record::load(self.outside.store(), &key)
@@ -139,10 +171,16 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let launched = match &revision {
             Some(revision) => {
                 let (number, framework) = (app.revision, app.framework);
-                self.launch(&workspace.sandbox, number, framework, &revision.code, events)
-                    .await?
-                    .app
-                    .ok()
+                self.launch(
+                    &workspace.sandbox,
+                    number,
+                    framework,
+                    &revision.code,
+                    events,
+                )
+                .await?
+                .app
+                .ok()
             }
             None => None,
         };
@@ -164,7 +202,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let dataset: Dataset<Value> = dataset::load(self.outside, id).await?;
         let bytes = dataset::load_bytes(self.outside, self.codec, &dataset).await?;
         let path = format!("/home/user/{}", dataset.file_name);
-        let files = [NewFile { path: &path, bytes: &bytes }];
+        let files = [NewFile {
+            path: &path,
+            bytes: &bytes,
+        }];
         self.client().write_files(sandbox, &files).await?;
         Ok(dataset.file_name)
     }
@@ -175,7 +216,9 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     }
 
     async fn make_sandbox(&self, id: SessionId) -> Result<SandboxRef, SandboxError> {
-        self.client().create(self.sandbox_seconds(), &id.to_string()).await
+        self.client()
+            .create(self.sandbox_seconds(), &id.to_string())
+            .await
     }
 
     fn sandbox_seconds(&self) -> u64 {

@@ -42,8 +42,15 @@ impl LlmConfig {
     /// one's own machine wants no key.
     pub fn read(variable: impl Fn(&str) -> String) -> Option<Self> {
         let api_key = ApiKey(variable("openai_api_key").trim().to_owned());
-        let base_url = variable("openai_base_url").trim().trim_end_matches('/').to_owned();
-        let base_url = if base_url.is_empty() { OPENAI.to_owned() } else { base_url };
+        let base_url = variable("openai_base_url")
+            .trim()
+            .trim_end_matches('/')
+            .to_owned();
+        let base_url = if base_url.is_empty() {
+            OPENAI.to_owned()
+        } else {
+            base_url
+        };
         if api_key.is_empty() && base_url == OPENAI {
             return None;
         }

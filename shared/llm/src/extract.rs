@@ -24,12 +24,19 @@ fn blocks(answer: &str) -> Result<Vec<&str>, LlmError> {
     let mut rest = answer;
     while let Some(open) = find_fence(rest) {
         let after = &rest[open + 3..];
-        let Some((language, body)) = after.split_once('\n') else { return Err(LlmError::CutOff) };
-        let Some(close) = find_fence(body) else { return Err(LlmError::CutOff) };
-        if ["", "python", "py", "python3"].contains(&language.trim().to_ascii_lowercase().as_str()) {
+        let Some((language, body)) = after.split_once('\n') else {
+            return Err(LlmError::CutOff);
+        };
+        let Some(close) = find_fence(body) else {
+            return Err(LlmError::CutOff);
+        };
+        if ["", "python", "py", "python3"].contains(&language.trim().to_ascii_lowercase().as_str())
+        {
             blocks.push(&body[..close]);
         }
-        rest = body[close + 3..].split_once('\n').map_or("", |(_, rest)| rest);
+        rest = body[close + 3..]
+            .split_once('\n')
+            .map_or("", |(_, rest)| rest);
     }
     Ok(blocks)
 }
@@ -48,7 +55,8 @@ fn find_fence(text: &str) -> Option<usize> {
 }
 
 fn reads_like_a_program(text: &str) -> bool {
-    text.lines().any(|line| line.starts_with("import ") || line.starts_with("from "))
+    text.lines()
+        .any(|line| line.starts_with("import ") || line.starts_with("from "))
 }
 
 #[cfg(test)]
@@ -60,11 +68,23 @@ mod tests {
         let check = |answer: &str, program_text: &str| {
             assert_eq!(program(answer), Ok(program_text.to_owned()), "{answer}");
         };
-        check("Here:\n```python\nimport gradio\n```\nDone.", "import gradio\n");
+        check(
+            "Here:\n```python\nimport gradio\n```\nDone.",
+            "import gradio\n",
+        );
         check("```\nx = 1\n```", "x = 1\n");
-        check("import gradio as gr\ngr.Blocks()", "import gradio as gr\ngr.Blocks()\n");
-        check("```bash\npip install x\n```\n```py\nimport x\nx()\n```", "import x\nx()\n");
-        check("```python\ns = '''\n  # ``` inside a line\n'''\n```", "s = '''\n  # ``` inside a line\n'''\n");
+        check(
+            "import gradio as gr\ngr.Blocks()",
+            "import gradio as gr\ngr.Blocks()\n",
+        );
+        check(
+            "```bash\npip install x\n```\n```py\nimport x\nx()\n```",
+            "import x\nx()\n",
+        );
+        check(
+            "```python\ns = '''\n  # ``` inside a line\n'''\n```",
+            "s = '''\n  # ``` inside a line\n'''\n",
+        );
     }
 
     #[test]

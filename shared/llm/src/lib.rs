@@ -26,7 +26,9 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LlmError {
     /// Nobody answers at the address.
-    #[error("the language model cannot be reached ({0}): check `openai_base_url` (OPENAI_BASE_URL)")]
+    #[error(
+        "the language model cannot be reached ({0}): check `openai_base_url` (OPENAI_BASE_URL)"
+    )]
     Unreachable(SendError),
     /// The key is wrong.
     #[error("the language model at {url} refuses the key: check OPENAI_API_KEY")]
@@ -49,7 +51,9 @@ pub enum LlmError {
         message: String,
     },
     /// It took too long.
-    #[error("the language model did not answer within {seconds} s: raise `llm_total_timeout_seconds`, or use a faster model")]
+    #[error(
+        "the language model did not answer within {seconds} s: raise `llm_total_timeout_seconds`, or use a faster model"
+    )]
     TimedOut {
         /// The limit.
         seconds: u64,
@@ -61,7 +65,9 @@ pub enum LlmError {
         reason: String,
     },
     /// The answer was cut off, so the program in it is half a program.
-    #[error("the language model's answer was cut off at its length limit: ask for something smaller, or use a model with a longer output")]
+    #[error(
+        "the language model's answer was cut off at its length limit: ask for something smaller, or use a model with a longer output"
+    )]
     CutOff,
     /// There is no program in the answer.
     #[error("the language model's answer holds no Python program: say more clearly what to build")]
@@ -104,7 +110,9 @@ pub async fn complete(
 ) -> Result<Completion, LlmError> {
     let limit = Duration::from_secs(config.total_timeout_seconds);
     let answer = timer.within(limit, ask(http, config, messages)).await;
-    answer.unwrap_or(Err(LlmError::TimedOut { seconds: limit.as_secs() }))
+    answer.unwrap_or(Err(LlmError::TimedOut {
+        seconds: limit.as_secs(),
+    }))
 }
 
 async fn ask(
@@ -112,36 +120,44 @@ async fn ask(
     config: &LlmConfig,
     messages: &[Message],
 ) -> Result<Completion, LlmError> {
-    let response = http.send(request(config, messages)?).await.map_err(LlmError::Unreachable)?;
+    let response = http
+        .send(request(config, messages)?)
+        .await
+        .map_err(LlmError::Unreachable)?;
     let status = response.status().as_u16();
     let bytes = read_all(&mut response.into_body(), ANSWER_LIMIT)
         .await
-        .map_err(|error| LlmError::Unreadable { reason: error.to_string() })?;
+        .map_err(|error| LlmError::Unreadable {
+            reason: error.to_string(),
+        })?;
     read_answer(config, status, &bytes)
 }
 
-fn request(
-    config: &LlmConfig,
-    messages: &[Message],
-) -> Result<http::Request<Vec<u8>>, LlmError> {
+fn request(config: &LlmConfig, messages: &[Message]) -> Result<http::Request<Vec<u8>>, LlmError> {
     let url = format!("{}/chat/completions", config.base_url);
     let body = json!({"model": config.model, "messages": messages, "stream": false});
     let mut request = http::Request::post(url).header("content-type", "application/json");
     if let Some(authorization) = config.authorization() {
         request = request.header("authorization", authorization);
     }
-    request.body(body.to_string().into_bytes()).map_err(|error| LlmError::Unreadable {
-        reason: format!("{error}: check `openai_base_url` and `openai_api_key`"),
-    })
+    request
+        .body(body.to_string().into_bytes())
+        .map_err(|error| LlmError::Unreadable {
+            reason: format!("{error}: check `openai_base_url` and `openai_api_key`"),
+        })
 }
 
 fn read_answer(config: &LlmConfig, status: u16, bytes: &[u8]) -> Result<Completion, LlmError> {
     let answer: Value = serde_json::from_slice(bytes).unwrap_or_default();
     if status != 200 {
-        let said = answer["error"]["message"].as_str().unwrap_or("no reason given");
+        let said = answer["error"]["message"]
+            .as_str()
+            .unwrap_or("no reason given");
         let message: String = said.chars().take(300).collect();
         return Err(match status {
-            401 | 403 => LlmError::KeyRefused { url: config.base_url.clone() },
+            401 | 403 => LlmError::KeyRefused {
+                url: config.base_url.clone(),
+            },
             429 => LlmError::RateLimited { message },
             _ => LlmError::Refused { status, message },
         });
@@ -155,7 +171,10 @@ fn read_answer(config: &LlmConfig, status: u16, bytes: &[u8]) -> Result<Completi
         return Err(LlmError::Unreadable { reason });
     };
     let usage = serde_json::from_value(answer["usage"].clone()).ok();
-    Ok(Completion { text: text.to_owned(), usage })
+    Ok(Completion {
+        text: text.to_owned(),
+        usage,
+    })
 }
 
 #[cfg(test)]

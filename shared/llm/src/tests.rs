@@ -18,8 +18,16 @@ fn config(key: &str) -> LlmConfig {
 
 fn answer(status: u16, body: &str) -> Result<Completion, LlmError> {
     let http = ScriptedHttp::default().reply(status, body);
-    let messages = [Message { role: "user", content: "hi".into() }];
-    block_on(complete(&http, &ManualTimer::default(), &config("sk-secret"), &messages))
+    let messages = [Message {
+        role: "user",
+        content: "hi".into(),
+    }];
+    block_on(complete(
+        &http,
+        &ManualTimer::default(),
+        &config("sk-secret"),
+        &messages,
+    ))
 }
 
 #[test]
@@ -33,7 +41,13 @@ fn asks_with_model_and_key_and_reads_text_and_usage() {
         "usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}"#;
     let completion = answer(200, body).expect("it is scripted");
     assert_eq!(completion.text, "hello");
-    assert_eq!(completion.usage, Some(Usage { prompt_tokens: 3, completion_tokens: 1 }));
+    assert_eq!(
+        completion.usage,
+        Some(Usage {
+            prompt_tokens: 3,
+            completion_tokens: 1
+        })
+    );
     let request = request(&config("sk-secret"), &[]).expect("the address is valid");
     assert_eq!(request.uri(), "http://127.0.0.1:9/v1/chat/completions");
     assert_eq!(request.headers()["authorization"], "Bearer sk-secret");
@@ -41,14 +55,26 @@ fn asks_with_model_and_key_and_reads_text_and_usage() {
 
 #[test]
 fn refusals_name_the_way_out_and_never_the_key() {
-    let refused = answer(401, r#"{"error":{"message":"Incorrect API key sk-secret"}}"#);
+    let refused = answer(
+        401,
+        r#"{"error":{"message":"Incorrect API key sk-secret"}}"#,
+    );
     let text = refused.expect_err("401 is refused").to_string();
-    assert!(text.contains("OPENAI_API_KEY") && !text.contains("sk-secret"), "{text}");
+    assert!(
+        text.contains("OPENAI_API_KEY") && !text.contains("sk-secret"),
+        "{text}"
+    );
     assert!(!format!("{:?}", config("sk-secret")).contains("sk-secret"));
     let cut = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"length"}]}"#;
     assert_eq!(answer(200, cut), Err(LlmError::CutOff));
-    assert!(matches!(answer(429, "{}"), Err(LlmError::RateLimited { .. })));
-    assert!(matches!(answer(200, "<html>"), Err(LlmError::Unreadable { .. })));
+    assert!(matches!(
+        answer(429, "{}"),
+        Err(LlmError::RateLimited { .. })
+    ));
+    assert!(matches!(
+        answer(200, "<html>"),
+        Err(LlmError::Unreadable { .. })
+    ));
 }
 
 #[test]
@@ -61,6 +87,9 @@ fn the_model_is_told_columns_and_no_rows() {
         dataset: Some((&profile, "w.csv")),
     });
     let told = &messages[1].content;
-    assert!(told.contains("temperature") && told.contains("w.csv"), "{told}");
+    assert!(
+        told.contains("temperature") && told.contains("w.csv"),
+        "{told}"
+    );
     assert!(!told.contains("4.25"), "{told}");
 }

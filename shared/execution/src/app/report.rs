@@ -7,10 +7,17 @@ use serde::Deserialize;
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(super) enum Report {
-    /// The app answers 200 on this port.
+    /// The app answers 200 there.
     Ready {
         /// The port.
         port: u16,
+        /// The path, which is `/` for all but mounted apps.
+        path: String,
+    },
+    /// The launcher overruled something that the program asked for.
+    Notice {
+        /// What, and what it did instead.
+        text: String,
     },
     /// The app raised, or never became one.
     #[serde(deserialize_with = "failed")]
@@ -47,8 +54,19 @@ fn failed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Execution
         traceback: String,
         line: Option<u32>,
     }
-    let Failure { name, value, traceback, line } = Failure::deserialize(deserializer)?;
-    Ok(ExecutionError { kind: ErrorKind::Raised, name, value, traceback, line })
+    let Failure {
+        name,
+        value,
+        traceback,
+        line,
+    } = Failure::deserialize(deserializer)?;
+    Ok(ExecutionError {
+        kind: ErrorKind::Raised,
+        name,
+        value,
+        traceback,
+        line,
+    })
 }
 
 /// The launcher itself ended before the app answered.
@@ -70,8 +88,11 @@ mod tests {
     fn reads_what_the_launcher_says() {
         let check = |line: &str, report| assert_eq!(Report::read(line.as_bytes()), report);
         check(
-            r#"{"event":"ready","port":7860,"framework":"gradio","pid":3}"#,
-            Report::Ready { port: 7860 },
+            r#"{"event":"ready","port":7860,"path":"/","framework":"gradio","pid":3}"#,
+            Report::Ready {
+                port: 7860,
+                path: "/".into(),
+            },
         );
         check(r#"{"event":"starting"}"#, Report::Other);
         check(
@@ -84,7 +105,10 @@ mod tests {
                 line: Some(2),
             }),
         );
-        let stray = Report::Output { stream: "stdout".into(), text: "hello\n".into() };
+        let stray = Report::Output {
+            stream: "stdout".into(),
+            text: "hello\n".into(),
+        };
         check("hello", stray);
     }
 }

@@ -33,7 +33,10 @@ pub(crate) struct Envelopes<B> {
 
 impl<B: Body> Envelopes<B> {
     pub(crate) fn new(body: B) -> Self {
-        Self { body, pending: Vec::new() }
+        Self {
+            body,
+            pending: Vec::new(),
+        }
     }
 
     /// The next envelope; `None` if the body ended without an end-of-stream envelope.
@@ -52,10 +55,14 @@ impl<B: Body> Envelopes<B> {
     }
 
     fn buffered(&mut self) -> Result<Option<Envelope>, BrokenBody> {
-        let Some((head, rest)) = self.pending.split_first_chunk::<5>() else { return Ok(None) };
+        let Some((head, rest)) = self.pending.split_first_chunk::<5>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
         if length > LIMIT {
-            return Err(BrokenBody(format!("an envelope of {length} bytes, the most is {LIMIT}")));
+            return Err(BrokenBody(format!(
+                "an envelope of {length} bytes, the most is {LIMIT}"
+            )));
         }
         if rest.len() < length {
             return Ok(None);
@@ -91,12 +98,18 @@ mod tests {
         bytes.extend_from_slice(&[2, 0, 0, 0, 2, b'{', b'}']);
         for cut in 0..=bytes.len() {
             let (first, second) = bytes.split_at(cut);
-            let mut envelopes =
-                Envelopes::new(Chunks([first.to_vec(), second.to_vec()].into()));
+            let mut envelopes = Envelopes::new(Chunks([first.to_vec(), second.to_vec()].into()));
             block_on(async {
                 let message = Envelope::Message(b"{\"event\":{}}".to_vec());
-                assert_eq!(envelopes.envelope().await, Some(Ok(message)), "cut at {cut}");
-                assert_eq!(envelopes.envelope().await, Some(Ok(Envelope::End(b"{}".to_vec()))));
+                assert_eq!(
+                    envelopes.envelope().await,
+                    Some(Ok(message)),
+                    "cut at {cut}"
+                );
+                assert_eq!(
+                    envelopes.envelope().await,
+                    Some(Ok(Envelope::End(b"{}".to_vec())))
+                );
                 assert_eq!(envelopes.envelope().await, None);
             });
         }

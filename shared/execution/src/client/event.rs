@@ -30,8 +30,12 @@ pub enum ExecutionEvent {
 
 /// Reads one line; `None` if it is no JSON object with a `type`.
 pub fn parse(line: &[u8]) -> Option<ExecutionEvent> {
-    let Value::Object(mut fields) = serde_json::from_slice(line).ok()? else { return None };
-    let Some(Value::String(kind)) = fields.remove("type") else { return None };
+    let Value::Object(mut fields) = serde_json::from_slice(line).ok()? else {
+        return None;
+    };
+    let Some(Value::String(kind)) = fields.remove("type") else {
+        return None;
+    };
     Some(match kind.as_str() {
         "number_of_executions" => {
             ExecutionEvent::Started(fields.get("execution_count").and_then(Value::as_u64)?)
@@ -78,7 +82,9 @@ mod tests {
         );
         check(
             json!({"type": "result", "is_main_result": true, "text": "2", "html": null}),
-            Some(ExecutionEvent::Result(json!({"is_main_result": true, "text": "2"}))),
+            Some(ExecutionEvent::Result(
+                json!({"is_main_result": true, "text": "2"}),
+            )),
         );
         check(json!({"type": "keepalive"}), Some(ExecutionEvent::Other));
         check(json!({"no": "type"}), None);

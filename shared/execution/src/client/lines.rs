@@ -13,7 +13,12 @@ pub(crate) struct Lines<B> {
 
 impl<B: Body> Lines<B> {
     pub(crate) fn new(body: B) -> Self {
-        Self { body, pending: Vec::new(), searched: 0, ended: false }
+        Self {
+            body,
+            pending: Vec::new(),
+            searched: 0,
+            ended: false,
+        }
     }
 
     /// The next line that is not blank, without its line end.
@@ -37,7 +42,9 @@ impl<B: Body> Lines<B> {
     }
 
     fn buffered(&mut self) -> Option<Vec<u8>> {
-        let found = self.pending[self.searched..].iter().position(|&byte| byte == b'\n');
+        let found = self.pending[self.searched..]
+            .iter()
+            .position(|&byte| byte == b'\n');
         if let Some(at) = found {
             let rest = self.pending.split_off(self.searched + at + 1);
             let mut line = std::mem::replace(&mut self.pending, rest);
@@ -64,7 +71,10 @@ mod tests {
     fn lines(chunks: &[&str]) -> Vec<String> {
         let http = ScriptedHttp::default().reply_in_chunks(200, chunks);
         block_on(async {
-            let response = http.send(http::Request::new(Vec::new())).await.expect("it is scripted");
+            let response = http
+                .send(http::Request::new(Vec::new()))
+                .await
+                .expect("it is scripted");
             let mut lines = Lines::new(response.into_body());
             let mut all = Vec::new();
             while let Some(line) = lines.line().await {

@@ -31,7 +31,10 @@ fn creates_a_sandbox_by_v1_and_falls_back_to_v2() {
         .reply(404, r#"{"code":404,"message":"no such route"}"#)
         .reply(201, r#"{"templateID":"t","sandboxID":"s9","clientID":"c","envdVersion":"0.6.13","envdAccessToken":"a"}"#);
     let made = block_on(Client::new(&http, &config()).create(60, "x")).expect("it is scripted");
-    assert_eq!((made.id.as_str(), made.access_token.as_deref()), ("s9", Some("a")));
+    assert_eq!(
+        (made.id.as_str(), made.access_token.as_deref()),
+        ("s9", Some("a"))
+    );
     assert_eq!(http.lines(), ["POST /sandboxes", "POST /v2/sandboxes"]);
     assert_eq!(http.requests.borrow()[0].headers()["x-api-key"], "key");
 }
@@ -47,29 +50,44 @@ fn tells_a_sandbox_that_is_gone_from_one_whose_port_is_closed() {
     let gone = execute(r#"{"sandboxId":"s1","message":"The sandbox was not found","code":502}"#);
     assert_eq!(gone, Err(SandboxError::Gone("s1".into())));
     let closed = execute(r#"{"message":"The sandbox is running but port is not open","code":502}"#);
-    assert!(matches!(closed, Err(SandboxError::Refused { status: 502, .. })), "{closed:?}");
+    assert!(
+        matches!(closed, Err(SandboxError::Refused { status: 502, .. })),
+        "{closed:?}"
+    );
 }
 
 #[test]
 fn a_refused_key_names_the_variable_and_not_the_key() {
     let http = ScriptedHttp::default().reply(401, r#"{"code":401,"message":"bad key key"}"#);
-    let error = block_on(Client::new(&http, &config()).create(60, "x")).expect_err("401 is refused");
+    let error =
+        block_on(Client::new(&http, &config()).create(60, "x")).expect_err("401 is refused");
     let text = error.to_string();
-    assert!(text.contains("sandbox_api_key") && !text.contains("bad key"), "{text}");
+    assert!(
+        text.contains("sandbox_api_key") && !text.contains("bad key"),
+        "{text}"
+    );
 }
 
 #[test]
 fn names_the_sandbox_by_headers_and_reads_the_stream() {
     let http = ScriptedHttp::default().reply_in_chunks(
         200,
-        &["{\"type\":\"number_of_executions\",\"execution_count\":1}\n{\"type\":\"std", "out\",\"text\":\"1\"}\n"],
+        &[
+            "{\"type\":\"number_of_executions\",\"execution_count\":1}\n{\"type\":\"std",
+            "out\",\"text\":\"1\"}\n",
+        ],
     );
     let config = config();
     block_on(async {
         let client = Client::new(&http, &config);
-        let mut run = client.execute(&sandbox(), "print(1)", &Default::default()).await?;
+        let mut run = client
+            .execute(&sandbox(), "print(1)", &Default::default())
+            .await?;
         assert_eq!(run.event().await, Some(Ok(ExecutionEvent::Started(1))));
-        assert_eq!(run.event().await, Some(Ok(ExecutionEvent::Stdout("1".into()))));
+        assert_eq!(
+            run.event().await,
+            Some(Ok(ExecutionEvent::Stdout("1".into())))
+        );
         assert_eq!(run.event().await, None);
         Ok::<(), SandboxError>(())
     })
@@ -84,8 +102,14 @@ fn names_the_sandbox_by_headers_and_reads_the_stream() {
 fn reads_the_events_of_a_process_with_zero_values_left_out() {
     let check = |json: Value, event| assert_eq!(process_event(&json), event);
     check(json!({"start": {"pid": 7}}), Some(ProcessEvent::Start(7)));
-    check(json!({"data": {"stdout": "aGk="}}), Some(ProcessEvent::Stdout(b"hi".to_vec())));
-    check(json!({"end": {"exited": true}}), Some(ProcessEvent::End("exit status 0".into())));
+    check(
+        json!({"data": {"stdout": "aGk="}}),
+        Some(ProcessEvent::Stdout(b"hi".to_vec())),
+    );
+    check(
+        json!({"end": {"exited": true}}),
+        Some(ProcessEvent::End("exit status 0".into())),
+    );
     check(
         json!({"end": {"exitCode": -1, "error": "signal: killed"}}),
         Some(ProcessEvent::End("signal: killed".into())),

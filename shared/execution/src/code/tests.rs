@@ -23,16 +23,17 @@ const PRINTED: &str = "{\"type\":\"number_of_executions\",\"execution_count\":1}
     {\"type\":\"stdout\",\"text\":\"1\\n\"}\n{\"type\":\"end_of_execution\"}\n";
 const GONE: &str = r#"{"sandboxId":"s1","message":"The sandbox was not found","code":502}"#;
 
-fn run(
-    fakes: &Fakes,
-    request: &str,
-) -> (Result<RunReply, ExecutionFailure>, Vec<Event>) {
+fn run(fakes: &Fakes, request: &str) -> (Result<RunReply, ExecutionFailure>, Vec<Event>) {
     let config = SandboxConfig::read(|name| match name {
         "sandbox_api_url" | "sandbox_data_url" => "http://sandbox".to_owned(),
         _ => String::new(),
     });
-    let executor =
-        Executor { outside: fakes, config: &config, lifetimes: Lifetimes::default(), codec: &Plain };
+    let executor = Executor {
+        outside: fakes,
+        config: &config,
+        lifetimes: Lifetimes::default(),
+        codec: &Plain,
+    };
     let request: RunRequest = serde_json::from_str(request).expect("the request is well-formed");
     let mut events = Vec::new();
     let reply = block_on(executor.run(&request, &mut events));
@@ -50,7 +51,10 @@ fn a_first_run_makes_a_sandbox_and_tells_what_happens() {
     let fakes = fakes(|http| http.reply(201, CREATED).reply(200, PRINTED));
     let (reply, events) = run(&fakes, r#"{"code":"print(1)"}"#);
     let reply = reply.expect("it is scripted");
-    assert_eq!((reply.output.as_str(), reply.execution_count), ("1\n", Some(1)));
+    assert_eq!(
+        (reply.output.as_str(), reply.execution_count),
+        ("1\n", Some(1))
+    );
     let names: Vec<_> = events.iter().map(Event::name).collect();
     assert_eq!(names, ["started", "stdout"]);
     assert_eq!(fakes.http.lines(), ["POST /sandboxes", "POST /execute"]);
@@ -65,7 +69,10 @@ fn a_sandbox_that_is_gone_is_replaced_and_the_notice_says_so() {
             .reply(201, &CREATED.replace("s1", "s2"))
             .reply(200, PRINTED)
     });
-    let id = run(&fakes, r#"{"code":"print(1)"}"#).0.expect("it is scripted").session_id;
+    let id = run(&fakes, r#"{"code":"print(1)"}"#)
+        .0
+        .expect("it is scripted")
+        .session_id;
     let request = format!(r#"{{"code":"print(1)","session_id":"{id}"}}"#);
     let reply = run(&fakes, &request).0.expect("it is scripted");
     assert_eq!(reply.notices, [MADE_ANEW]);
@@ -77,14 +84,18 @@ fn a_sandbox_that_is_gone_is_replaced_and_the_notice_says_so() {
 fn a_service_that_is_down_leaves_no_session() {
     let fakes = Fakes::default();
     let (reply, _) = run(&fakes, r#"{"code":"print(1)"}"#);
-    assert!(matches!(reply, Err(ExecutionFailure::Sandbox(SandboxError::Unreachable(_)))));
+    assert!(matches!(
+        reply,
+        Err(ExecutionFailure::Sandbox(SandboxError::Unreachable(_)))
+    ));
     assert!(fakes.store.keys().is_empty());
 }
 
 #[test]
 fn a_stream_without_an_end_is_a_sandbox_that_ended() {
     let fakes = fakes(|http| {
-        http.reply(201, CREATED).reply(200, "{\"type\":\"stdout\",\"text\":\"half\"}\n")
+        http.reply(201, CREATED)
+            .reply(200, "{\"type\":\"stdout\",\"text\":\"half\"}\n")
     });
     let reply = run(&fakes, r#"{"code":"x"}"#).0.expect("it is an outcome");
     assert_eq!(reply.output, "half");
@@ -94,7 +105,10 @@ fn a_stream_without_an_end_is_a_sandbox_that_ended() {
 #[test]
 fn output_beyond_the_limit_is_left_out_and_said_so() {
     let mut outcome = Outcome::default();
-    assert_eq!(outcome.append("é".repeat(OUTPUT_LIMIT / 2 - 1)).len(), OUTPUT_LIMIT - 2);
+    assert_eq!(
+        outcome.append("é".repeat(OUTPUT_LIMIT / 2 - 1)).len(),
+        OUTPUT_LIMIT - 2
+    );
     assert_eq!(outcome.append("aé".to_owned()), "a");
     assert!(outcome.truncated && outcome.output.len() == OUTPUT_LIMIT - 1);
 }
