@@ -77,13 +77,14 @@ fn read_assets(frontend: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     Ok(assets)
 }
 
+/// `app.1a2b3c4d5e6f.js`, the form by which the `static` function knows that it may be kept for ever.
 fn hashed_name(name: &str, content: &[u8]) -> String {
     let digest: String = Sha256::digest(content)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-    format!("{stem}-{}.{extension}", &digest[..HASH_DIGITS])
+    format!("{stem}.{}.{extension}", &digest[..HASH_DIGITS])
 }
 
 fn write_with_twin(path: &Path, content: &[u8]) -> Result<()> {
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn a_changed_asset_has_another_name() {
         assert_ne!(hashed_name("app.js", b"1"), hashed_name("app.js", b"2"));
-        assert!(hashed_name("app.min.js", b"1").starts_with("app.min-"));
+        assert!(hashed_name("app.min.js", b"1").starts_with("app.min."));
     }
 
     #[test]
