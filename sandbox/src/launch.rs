@@ -232,7 +232,7 @@ fn out_of_turn(step: &'static str) -> LaunchError {
 pub struct Init {
     /// As numbered outside.
     pub pid: i32,
-    descriptor: OwnedFd,
+    descriptor: AsyncFd<OwnedFd>,
     isolation: Isolation,
 }
 
@@ -240,22 +240,21 @@ impl Init {
     fn adopt(pid: i32, isolation: Isolation) -> io::Result<Self> {
         let number = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
         let descriptor = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
+        // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives, and it is
+        // neither replaced nor closed before the `AsyncFd` is dropped.
+        let watched = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
         Ok(Self {
             pid,
-            descriptor,
+            descriptor: watched?,
             isolation,
         })
     }
 
     /// Resolves when the init has ended, by itself or by [`Init::end`].
     pub async fn ended(&self) {
-        // A pidfd is readable once its process has ended.
-        match AsyncFd::register_with_interest(self.descriptor.as_fd(), Interest::READABLE) {
-            Ok(descriptor) => drop(descriptor.readable().await),
-            Err(error) => {
-                tracing::error!(init.pid = self.pid, %error, "cannot watch the init of a sandbox");
-                std::future::pending::<()>().await;
-            }
+        // A pidfd is readable once its process has ended, and stays so.
+        if let Err(error) = self.descriptor.readable().await {
+            tracing::debug!(init.pid = self.pid, %error, "the runtime ends");
         }
     }
 
@@ -278,12 +277,12 @@ impl Init {
 
     fn kill(&self) {
         // Fails only if it has been reaped already.
-        let _ = rustix::process::pidfd_send_signal(&self.descriptor, Signal::KILL);
+        let _ = rustix::process::pidfd_send_signal(self.descriptor.get_ref(), Signal::KILL);
     }
 
     fn reap(&self) {
         let _ = rustix::process::waitid(
-            WaitId::PidFd(self.descriptor.as_fd()),
+            WaitId::PidFd(self.descriptor.get_ref().as_fd()),
             WaitIdOptions::EXITED,
         );
     }

@@ -1,0 +1,11 @@
+//! The sandbox service as its callers see it: real namespaces, real Python, real sockets.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod files;
+mod fixture;
+mod interpreter;
+mod isolation;
+mod launch;
+mod lifecycle;
+mod processes;
+mod proxy;
