@@ -2,11 +2,11 @@
 
 use edge::upload::Upload;
 use edge::{Call, Deflate, Edge, HttpError, Reply, Reporter};
-use model::DatasetId;
 use model::dataset::{self, Dataset, PART_BYTES};
 use model::ports::{Outside as _, Random as _, Timer as _};
-use profile::{Options, Profile, Profiler};
-use serde_json::json;
+use model::{DatasetId, Timestamp};
+use profile::{Options, Preview, Profile, Profiler};
+use serde::Serialize;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 
@@ -101,19 +101,27 @@ impl Parts<'_> {
     }
 }
 
-fn shown(dataset: Dataset<Profile>) -> serde_json::Value {
-    let Dataset {
-        id,
-        file_name,
-        bytes,
-        created_at,
-        mut profile,
-        ..
-    } = dataset;
-    let preview = std::mem::take(&mut profile.preview);
-    let notices = std::mem::take(&mut profile.notices);
-    json!({
-        "dataset_id": id, "file_name": file_name, "bytes": bytes, "created_at": created_at,
-        "profile": profile, "preview": preview, "notices": notices,
-    })
+/// What is answered: the dataset, with its profile's preview and notices beside it.
+#[derive(Serialize)]
+struct DatasetReply {
+    dataset_id: DatasetId,
+    file_name: String,
+    bytes: u64,
+    created_at: Timestamp,
+    notices: Vec<String>,
+    profile: Profile,
+    preview: Preview,
+}
+
+fn shown(dataset: Dataset<Profile>) -> DatasetReply {
+    let mut profile = dataset.profile;
+    DatasetReply {
+        dataset_id: dataset.id,
+        file_name: dataset.file_name,
+        bytes: dataset.bytes,
+        created_at: dataset.created_at,
+        notices: std::mem::take(&mut profile.notices),
+        preview: std::mem::take(&mut profile.preview),
+        profile,
+    }
 }

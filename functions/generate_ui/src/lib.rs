@@ -7,10 +7,10 @@ use llm::{LlmConfig, Usage};
 use model::dataset::{self, Dataset};
 use model::event::{Event, EventSink as _};
 use model::ports::Outside as _;
+use model::run::{ExecutionError, RunReply};
 use model::{DatasetId, Framework, SessionId};
 use profile::Profile;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 
@@ -25,6 +25,29 @@ struct GenerateRequest {
     session_id: Option<SessionId>,
     /// Says in detail what the prompt says in short; then it is what gets built.
     specification: Option<String>,
+}
+
+/// Source 1's four fields, and more.
+#[derive(Serialize)]
+struct GenerateReply<'a> {
+    session_id: SessionId,
+    url: Option<&'a str>,
+    framework: Framework,
+    provider: &'static str,
+    attempts: u32,
+    assumptions: &'a [String],
+    generated_code: &'a str,
+    error: Option<&'a ExecutionError>,
+    openai_response: &'a str,
+    posted_data: PostedData<'a>,
+    gradio_ui_response: &'a RunReply,
+    usage: Option<Usage>,
+}
+
+/// What source 1 posts to its own `/gradio_ui/`.
+#[derive(Serialize)]
+struct PostedData<'a> {
+    code: &'a str,
 }
 
 /// A program, and how it came about.
@@ -79,20 +102,22 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
     if request.session_id.is_none() {
         edge::owner::remember(call, edge, reply.session_id).await?;
     }
-    Ok(Reply::json(&json!({
-        "openai_response": generated.answer,
-        "gradio_ui_response": reply,
-        "generated_code": generated.code,
-        "posted_data": {"code": generated.code},
-        "session_id": reply.session_id,
-        "url": reply.url,
-        "framework": generated.framework,
-        "attempts": 1,
-        "provider": generated.provider,
-        "assumptions": generated.assumptions,
-        "usage": generated.usage,
-        "error": reply.error,
-    })))
+    Ok(Reply::json(&GenerateReply {
+        session_id: reply.session_id,
+        url: reply.url.as_deref(),
+        framework: generated.framework,
+        provider: generated.provider,
+        attempts: 1,
+        assumptions: &generated.assumptions,
+        generated_code: &generated.code,
+        error: reply.error.as_ref(),
+        openai_response: &generated.answer,
+        posted_data: PostedData {
+            code: &generated.code,
+        },
+        gradio_ui_response: &reply,
+        usage: generated.usage,
+    }))
 }
 
 async fn generate(

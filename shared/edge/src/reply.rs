@@ -2,7 +2,6 @@
 
 use http::header::{CONTENT_TYPE, HeaderName};
 use serde::Serialize;
-use serde_json::Value;
 
 /// An answer in one piece.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +17,8 @@ pub struct Reply {
 /// A body in one piece.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// A JSON document: in a stream it is the last event.
-    Json(Value),
+    /// A JSON document, written: in a stream it is the last event.
+    Json(String),
     /// Bytes as they are.
     Bytes(Vec<u8>),
 }
@@ -32,7 +31,7 @@ impl Reply {
 
     /// A JSON document with another status.
     pub fn json_with(status: u16, document: &impl Serialize) -> Self {
-        let document = serde_json::to_value(document).expect("our own types serialise");
+        let document = serde_json::to_string(document).expect("our own types serialise");
         Self {
             status,
             headers: Vec::new(),

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use futures::{Sink, SinkExt as _};
 use model::event::{ClientGone, Event, EventSink};
 use model::sse;
-use serde::Serialize;
 use spin_sdk::http::{Fields, OutgoingResponse, ResponseOutparam};
 use wasi::io::streams::StreamError;
 
@@ -75,11 +74,11 @@ impl Reporter {
         }
     }
 
-    /// Sends one event of any type.
-    pub async fn send(&mut self, name: &str, data: &impl Serialize) -> Result<(), ClientGone> {
+    /// Sends one event whose data is already JSON.
+    pub(crate) async fn send(&mut self, name: &str, json: &str) -> Result<(), ClientGone> {
         self.last_id += 1;
-        let bytes = sse::encode(Some(self.last_id), name, data);
-        self.write(bytes).await
+        self.write(sse::encode_json(Some(self.last_id), name, json))
+            .await
     }
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), ClientGone> {
@@ -124,7 +123,8 @@ impl EventSink for Reporter {
         if !self.streams() {
             return Ok(());
         }
-        self.send(event.name(), &event).await
+        let json = serde_json::to_string(&event).expect("our own event types serialise");
+        self.send(event.name(), &json).await
     }
 
     async fn keep_alive(&mut self) -> Result<(), ClientGone> {

@@ -3,7 +3,6 @@
 use futures::SinkExt as _;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, ORIGIN, VARY};
 use model::ports::Random as _;
-use serde_json::Value;
 use spin_sdk::http::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 use crate::reply::Body;
@@ -57,9 +56,9 @@ async fn finish(mut reporter: Reporter, outcome: Result<Reply, HttpError>, reque
             body: Body::Json(document),
             ..
         }) => document,
-        Ok(_) => Value::Null,
+        Ok(_) => "null".to_owned(),
         Err(error) => {
-            let document = error.document(request_id);
+            let document = error.document(request_id).to_string();
             let _ = reporter.send("error", &document).await;
             document
         }
@@ -140,9 +139,7 @@ async fn answer(out: ResponseOutparam, reply: Reply, mut headers: Vec<(String, V
         Body::Json(document) => {
             let name = "content-type".to_owned();
             headers.push((name, b"application/json; charset=utf-8".to_vec()));
-            let mut bytes = serde_json::to_vec(document).expect("JSON values serialise");
-            bytes.push(b'\n');
-            bytes
+            format!("{document}\n").into_bytes()
         }
         Body::Bytes(bytes) => bytes.clone(),
     };

@@ -49,6 +49,13 @@ macro_rules! id_type {
             }
         }
 
+        impl $name {
+            /// One of its random bytes, for choosing among a few.
+            pub fn last_byte(self) -> u8 {
+                self.0[15]
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))

@@ -13,6 +13,7 @@ use crate::revision::RevisionSummary;
 use crate::{DatasetId, Framework, SessionId, Timestamp};
 
 pub mod index;
+pub mod retention;
 
 /// How much of the latest output a head keeps, in bytes.
 pub const OUTPUT_KEPT: usize = 8 * 1024;

@@ -7,6 +7,11 @@ use serde::Serialize;
 /// JSON text has no raw line breaks, so one `data` line is enough.
 pub fn encode(id: Option<u64>, name: &str, data: &impl Serialize) -> Vec<u8> {
     let json = serde_json::to_string(data).expect("our own event types serialise");
+    encode_json(id, name, &json)
+}
+
+/// Writes one event whose data is already JSON, in one line.
+pub fn encode_json(id: Option<u64>, name: &str, json: &str) -> Vec<u8> {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("{id}event: {name}\ndata: {json}\n\n").into_bytes()
 }

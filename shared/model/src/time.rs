@@ -30,6 +30,13 @@ impl Timestamp {
         )
     }
 
+    /// The moment `duration` earlier; `None` before 1970.
+    pub fn before(self, duration: Duration) -> Option<Self> {
+        self.0
+            .checked_sub(u64::try_from(duration.as_millis()).ok()?)
+            .map(Self)
+    }
+
     /// The time from `earlier` to this moment, zero if it is the later one.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
