@@ -128,7 +128,7 @@ impl Call {
             return Err(HttpError::unsupported_media_type(&content_type));
         }
         let body = self.bytes(JSON_LIMIT).await?;
-        serde_json::from_slice(&body).map_err(HttpError::from)
+        parse_json(&body)
     }
 
     /// Reads the body whole, refusing one of more than `limit` bytes.
@@ -168,6 +168,14 @@ impl Call {
     }
 }
 
+/// Reads JSON; an error names the field that is wrong.
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, HttpError> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(HttpError::from)?;
+    json.end().map_err(HttpError::from)?;
+    Ok(value)
+}
+
 /// What `curl -d` sends when nobody says otherwise.
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -191,7 +199,22 @@ fn percent_decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::percent_decode;
+    use super::*;
+    use model::run::RunRequest;
+
+    #[test]
+    fn an_error_names_the_field_that_is_wrong() {
+        let check = |body: &str, code: &str, text: &str| {
+            let error = parse_json::<RunRequest>(body.as_bytes()).expect_err("it is wrong");
+            assert_eq!((error.status, error.code), (400, code), "{body}");
+            assert!(error.message.contains(text), "{}", error.message);
+        };
+        check(r#"{"code": 1}"#, "invalid_field", "`code`");
+        check(r#"{"code": "1", "env": {"A": 1}}"#, "invalid_field", "`env.A`");
+        check("{}", "invalid_field", "`code`");
+        check("{", "malformed_json", "no JSON");
+        check(r#"{"code": "1"} x"#, "malformed_json", "no JSON");
+    }
 
     #[test]
     fn query_parameters_are_decoded() {

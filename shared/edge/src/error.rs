@@ -107,6 +107,18 @@ impl From<serde_json::Error> for HttpError {
     }
 }
 
+impl From<serde_path_to_error::Error<serde_json::Error>> for HttpError {
+    fn from(error: serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let path = error.path().to_string();
+        let inner = Self::from(error.into_inner());
+        if inner.code != "invalid_field" || path == "." {
+            return inner;
+        }
+        let message = format!("field `{path}`: {}", inner.message);
+        Self { message, ..inner }
+    }
+}
+
 impl From<InvalidId> for HttpError {
     fn from(error: InvalidId) -> Self {
         Self::not_found(error.to_string())

@@ -38,7 +38,7 @@ const IN_SHARED: [&str; 15] = [
     "utoipa",
 ];
 /// The SDK and what goes with it stay inside `shared/edge`.
-const IN_THE_EDGE: [&str; 4] = ["anyhow", "spin-executor", "spin-sdk", "wasi"];
+const IN_THE_EDGE: [&str; 4] = ["serde_path_to_error", "spin-executor", "spin-sdk", "wasi"];
 
 pub fn check(members: &[Member]) -> Findings {
     let mut findings = Findings::new();
