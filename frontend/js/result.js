@@ -1,0 +1,104 @@
+// The result: the live app in its frame, the output, and the program, with the app's versions.
+
+import { byId, copyOnClick, element, tabs } from "./dom.js";
+import { Output } from "./output.js";
+import { highlighted } from "./python.js";
+
+/** Streamlit leaves its own toolbar and margins out when it is told that it is framed. */
+function embedded(url) {
+  const address = new URL(url);
+  address.searchParams.set("embed", "true");
+  return address.href;
+}
+
+export class Result {
+  output = new Output();
+  #frame = byId("preview");
+  #placeholder = byId("preview-placeholder");
+  #select;
+  #code = "";
+  #url = null;
+  #framework = null;
+
+  /** `actions`: `edit(code)`, `start(code)` and `open(revision)`, for what the panel's buttons ask for. */
+  constructor(actions) {
+    this.actions = actions;
+    this.#select = tabs(["show-preview", "show-output", "show-code"], (id) => {
+      byId("preview-actions").hidden = id !== "show-preview" || !this.#url;
+      byId("code-actions").hidden = id !== "show-code";
+    });
+    byId("reload").addEventListener("click", () => this.preview(this.#url, this.#framework));
+    this.#frame.addEventListener("load", () => this.#frame.classList.add("loaded"));
+    copyOnClick(byId("copy-link"), () => this.#url);
+    copyOnClick(byId("copy-code"), () => this.#code);
+    byId("edit-code").addEventListener("click", () => actions.edit(this.#code));
+  }
+
+  get isShown() {
+    return !byId("result").hidden;
+  }
+
+  /** Shows the panel with one of its views: `preview`, `output` or `code`. */
+  show(view) {
+    byId("result").hidden = false;
+    byId("workbench").dataset.result = "shown";
+    this.#select(`show-${view}`);
+  }
+
+  hide() {
+    byId("result").hidden = true;
+    delete byId("workbench").dataset.result;
+    this.preview(null);
+    this.code("");
+    this.output.clear();
+    this.revisions(null);
+  }
+
+  /** Frames the app at this address; `null` says that there is none. */
+  preview(url, framework, reason = "The app appears here once it answers.") {
+    this.#url = url;
+    this.#framework = framework;
+    this.#frame.hidden = !url;
+    this.#frame.classList.remove("loaded");
+    this.#placeholder.textContent = url ? "Loading the app …" : reason;
+    byId("preview-actions").hidden = !url;
+    if (url) {
+      byId("open").href = url;
+      this.#frame.src = framework === "streamlit" ? embedded(url) : url;
+    } else {
+      this.#frame.removeAttribute("src");
+    }
+  }
+
+  get hasPreview() {
+    return Boolean(this.#url);
+  }
+
+  code(code) {
+    this.#code = code;
+    byId("code").replaceChildren(highlighted(code));
+  }
+
+  /** Lists the versions of a session's app; the live one is chosen. */
+  revisions(session) {
+    const root = byId("revisions");
+    const known = session?.revisions ?? [];
+    if (!known.length) {
+      root.replaceChildren();
+      return;
+    }
+    const live = session.url ? session.revision : null;
+    const options = known.toReversed().map(({ revision, status }) => {
+      const state = revision === live ? " · live" : status === "broken" ? " · broken" : "";
+      return element("option", { value: revision, textContent: `v${revision}${state}`, selected: revision === session.revision });
+    });
+    const choice = element("select", { attributes: { "aria-label": "Version" } }, ...options);
+    const start = element("button", { type: "button", className: "quiet", textContent: "Start again", title: "Start this version as the live app" });
+    choice.addEventListener("change", () => {
+      start.textContent = Number(choice.value) === live ? "Start again" : "Make live";
+      this.actions.open(Number(choice.value));
+    });
+    start.addEventListener("click", () => this.actions.start(this.#code));
+    root.replaceChildren(choice, start);
+  }
+}
