@@ -1,1 +1,26 @@
-//! Being written.
+//! End-to-end tests: the whole product with real Python and a real browser, and nothing of it faked
+//! but the language model.
+//!
+//! It is not the place for what a crate can test by itself: each route's happy path and each error
+//! is tried once, through host, components and sandbox. It knows the product by its programs and its
+//! HTTP only, and depends on no other crate of the project.
+//!
+//! Begin with [`Conductor`], then [`Browser`] and the pages below [`pages`]; the tests are in `it/`.
+
+mod browser;
+mod conductor;
+mod dataset;
+mod events;
+pub mod pages;
+mod process;
+mod reply;
+mod scripted_model;
+mod wait;
+
+pub use browser::Browser;
+pub use conductor::{Conductor, Start};
+pub use dataset::{SEATTLE_WEATHER_ROWS, seattle_weather};
+pub use events::{Event, Events};
+pub use reply::Reply;
+pub use scripted_model::{Answer, ScriptedModel};
+pub use wait::{PATIENCE, until};

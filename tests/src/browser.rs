@@ -1,0 +1,210 @@
+//! A real Chromium, driven over WebDriver.
+
+use std::process::Command;
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::wait::until;
+
+/// What makes Chromium start fast and stay off the network.
+const FLAGS: [&str; 10] = [
+    "--headless=new",
+    // It runs as root in containers, and opens what the tests themselves serve.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1400",
+];
+
+/// A browser with one window. It ends with the test.
+pub struct Browser {
+    client: Client,
+    driver_address: String,
+    driver: Process,
+    profile: TempDir,
+}
+
+impl Browser {
+    /// Starts it with an empty profile.
+    pub async fn start() -> Self {
+        let profile = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0");
+        let mut driver = Process::start("chromedriver", command, profile.path());
+        let port = driver.word_after("started successfully on port ").await;
+        let driver_address = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+        let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+        flags.push(format!(
+            "--user-data-dir={}",
+            profile.path().join("profile").display()
+        ));
+        let capabilities = json!({
+            "goog:chromeOptions": {"args": flags},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        });
+        let Value::Object(capabilities) = capabilities else {
+            unreachable!("the literal above is an object");
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&driver_address)
+            .await
+            .expect("chromium starts: is it installed, of chromedriver's version?");
+        Self {
+            client,
+            driver_address,
+            driver,
+            profile,
+        }
+    }
+
+    /// Opens an address.
+    pub async fn open(&self, url: &str) {
+        self.client.goto(url).await.expect("the page is loaded");
+    }
+
+    /// The page's title.
+    pub async fn title(&self) -> String {
+        self.client.title().await.expect("a page has a title")
+    }
+
+    /// Waits for the first element that a CSS selector finds.
+    pub async fn find(&self, css: &str) -> Element {
+        let what = format!("the page has `{css}`");
+        until(&what, async || {
+            self.client.find(Locator::Css(css)).await.ok()
+        })
+        .await
+    }
+
+    /// Waits until an XPath finds something.
+    pub async fn find_by_path(&self, path: &str) -> Element {
+        let what = format!("the page has `{path}`");
+        until(&what, async || {
+            self.client.find(Locator::XPath(path)).await.ok()
+        })
+        .await
+    }
+
+    /// All visible text of the page.
+    pub async fn text(&self) -> String {
+        let text = self
+            .run("return document.body ? document.body.innerText : ''")
+            .await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the page shows a text.
+    pub async fn shows(&self, text: &str) {
+        let what = format!("the page shows `{text}`");
+        until(&what, async || {
+            self.text().await.contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// Runs a script in the page; gives what it returns.
+    pub async fn run(&self, script: &str) -> Value {
+        self.run_with(script, Vec::new()).await
+    }
+
+    /// Runs a script with arguments.
+    pub async fn run_with(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client
+            .execute(script, arguments)
+            .await
+            .unwrap_or_else(|error| panic!("{script} fails: {error}"))
+    }
+
+    /// What the page complained about on its console since the last call.
+    pub async fn console_errors(&self) -> Vec<String> {
+        let session = self.client.session_id().await.expect("a session");
+        let session = session.expect("it is open");
+        let url = format!("{}/session/{session}/se/log", self.driver_address);
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let reply = client
+            .post(url)
+            .json(&json!({"type": "browser"}))
+            .send()
+            .await;
+        let log: Value = reply
+            .expect("chromedriver answers")
+            .json()
+            .await
+            .expect("JSON");
+        let entries = log["value"].as_array().expect("a list of entries");
+        let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
+        severe.map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// Makes the window another size.
+    pub async fn resize(&self, width: u32, height: u32) {
+        self.client
+            .set_window_size(width, height)
+            .await
+            .expect("windows have a size");
+    }
+
+    /// Lets pages believe that the person likes dark (or light) ones.
+    pub async fn prefer_colours(&self, scheme: &str) {
+        let session = self.client.session_id().await.expect("a session");
+        let session = session.expect("it is open");
+        let url = format!("{}/session/{session}/goog/cdp/execute", self.driver_address);
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let command =
+            json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let reply = client
+            .post(url)
+            .json(&command)
+            .send()
+            .await
+            .expect("chromedriver answers");
+        assert!(reply.status().is_success(), "{}", reply.status());
+    }
+
+    /// The window as a PNG.
+    pub async fn screenshot(&self) -> Vec<u8> {
+        self.client
+            .screenshot()
+            .await
+            .expect("a window can be drawn")
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Chromedriver takes its browser with it, if it may end in good order.
+        self.driver.stop();
+        let profile = self.profile.path().display().to_string();
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let pid = process
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            if let Some(pid) = pid
+                && String::from_utf8_lossy(&line).contains(&profile)
+            {
+                let pid = nix::unistd::Pid::from_raw(pid);
+                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+            }
+        }
+    }
+}

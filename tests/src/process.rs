@@ -1,0 +1,113 @@
+//! A program that ends with the test, whatever becomes of the test.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::wait::until;
+
+/// How long a program may take to end in good order.
+const GRACE: Duration = Duration::from_secs(10);
+/// How much of the log a failure shows.
+const LAST_LINES: usize = 60;
+
+/// A running program in a process group of its own, with both outputs in a file.
+pub struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command`; what it writes is added to `<name>.log` in `folder`.
+    pub fn start(name: &'static str, mut command: Command, folder: &Path) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("the log can be written");
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a file can be shared"))
+            .stderr(file);
+        // SAFETY: prctl is one system call, allowed between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).map_err(std::io::Error::from)
+            });
+        }
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+        Self { name, child, log }
+    }
+
+    /// Waits for a line with `before` in it, and gives the word after that.
+    pub async fn word_after(&mut self, before: &str) -> String {
+        let what = format!("{} says `{before}`", self.name);
+        until(&what, async || {
+            let log = self.log();
+            // Only whole lines: the rest may still be on its way.
+            let whole = &log[..log.rfind('\n').map_or(0, |end| end + 1)];
+            let said = whole
+                .lines()
+                .rev()
+                .find_map(|line| line.split_once(before))
+                .and_then(|(_, after)| after.split_whitespace().next());
+            if said.is_none() {
+                let ended = self.child.try_wait().expect("a child can be waited for");
+                assert!(ended.is_none(), "{} ended by itself:\n{log}", self.name);
+            }
+            said.map(str::to_owned)
+        })
+        .await
+    }
+
+    /// What it wrote.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Ends it as an operator would.
+    pub fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let deadline = Instant::now() + GRACE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.kill();
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+
+    fn signal(&self, signal: Signal) {
+        let group = i32::try_from(self.child.id()).expect("process ids fit 31 bits");
+        // An error means that the group is gone already.
+        let _ = killpg(Pid::from_raw(group), signal);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+            eprintln!("── {} ──\n{}", self.name, last.join("\n"));
+        }
+    }
+}
