@@ -4,14 +4,11 @@
 //! names its sandbox by headers, so that one address can serve all (`sandbox_data_url`), and also
 //! uses the sandbox's own host where the service is reached by wildcard DNS.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{Method, Request, Response, StatusCode};
-use model::ports::{Body, Http, SendError, read_all};
+use model::ports::{Body, Http, SendError};
 use model::session::SandboxRef;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::SandboxConfig;
@@ -19,17 +16,19 @@ use crate::config::SandboxConfig;
 mod envelopes;
 pub mod event;
 mod lines;
+mod process;
+mod reply;
 
-use envelopes::{Envelope, Envelopes};
+use envelopes::Envelopes;
 pub use event::ExecutionEvent;
 use lines::Lines;
+pub use process::{ProcessEvent, ProcessEvents};
+use reply::{accepted, done, excerpt, reply};
 
 /// The port of envd: files and processes.
 pub const ENVD_PORT: u16 = 49_983;
 /// The port of the code interpreter.
 pub const INTERPRETER_PORT: u16 = 49_999;
-/// More than any reply that is read whole.
-const REPLY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The sandbox service did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,19 +78,6 @@ pub struct NewFile<'a> {
     pub path: &'a str,
     /// Its contents.
     pub bytes: &'a [u8],
-}
-
-/// What a running process tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProcessEvent {
-    /// It runs, with this process id.
-    Start(u32),
-    /// It wrote to standard output.
-    Stdout(Vec<u8>),
-    /// It wrote to standard error.
-    Stderr(Vec<u8>),
-    /// It ended; the text says how.
-    End(String),
 }
 
 impl<'a, H: Http> Client<'a, H> {
@@ -357,133 +343,8 @@ impl<B: Body> Execution<B> {
     }
 }
 
-/// The events of a running process.
-#[derive(Debug)]
-pub struct ProcessEvents<B> {
-    envelopes: Envelopes<B>,
-}
-
-impl<B: Body> ProcessEvents<B> {
-    /// The next event; `None` at the end of the stream.
-    pub async fn event(&mut self) -> Option<Result<ProcessEvent, SandboxError>> {
-        let what = "start a process";
-        let broken = |reason| SandboxError::Broken { what, reason };
-        loop {
-            let message = match self.envelopes.envelope().await? {
-                Ok(Envelope::Message(message)) => message,
-                Ok(Envelope::End(trailer)) => {
-                    let trailer: Value = serde_json::from_slice(&trailer).unwrap_or_default();
-                    let error = trailer.get("error")?;
-                    let message = error["message"].as_str().unwrap_or("no reason given");
-                    return Some(Err(broken(message.to_owned())));
-                }
-                Err(error) => return Some(Err(broken(error.to_string()))),
-            };
-            let Ok(message) = serde_json::from_slice::<Value>(&message) else {
-                return Some(Err(broken(format!("`{}` is no event", excerpt(&message)))));
-            };
-            if let Some(event) = process_event(&message["event"]) {
-                return Some(Ok(event));
-            }
-        }
-    }
-}
-
-/// Reads one process event; `None` for those that do not concern us. Zero values may be left out.
-fn process_event(event: &Value) -> Option<ProcessEvent> {
-    if let Some(start) = event.get("start") {
-        return Some(ProcessEvent::Start(start["pid"].as_u64()?.try_into().ok()?));
-    }
-    if let Some(end) = event.get("end") {
-        let said = end["error"].as_str().or(end["status"].as_str());
-        let said = said.map(str::to_owned);
-        let code = end["exitCode"].as_i64().unwrap_or(0);
-        return Some(ProcessEvent::End(
-            said.unwrap_or_else(|| format!("exit status {code}")),
-        ));
-    }
-    let data = event.get("data")?;
-    let decode = |name: &str| STANDARD.decode(data.get(name)?.as_str()?).ok();
-    decode("stdout")
-        .map(ProcessEvent::Stdout)
-        .or_else(|| decode("stderr").map(ProcessEvent::Stderr))
-}
-
-/// Turns a refusal into an error; hands an accepted response on.
-async fn accepted<B: Body>(
-    what: &'static str,
-    sandbox: &SandboxRef,
-    response: Response<B>,
-) -> Result<Response<B>, SandboxError> {
-    if response.status().is_success() {
-        return Ok(response);
-    }
-    let status = response.status();
-    let error = refusal(what, response).await;
-    let is_gone = match &error {
-        // E2B's proxy: "The sandbox was not found"; a closed port says something else.
-        SandboxError::Refused { message, .. } => {
-            status == StatusCode::BAD_GATEWAY && message.contains("was not found")
-        }
-        _ => false,
-    };
-    Err(if is_gone {
-        SandboxError::Gone(sandbox.id.clone())
-    } else {
-        error
-    })
-}
-
-async fn done<B: Body>(what: &'static str, response: Response<B>) -> Result<(), SandboxError> {
-    if !response.status().is_success() {
-        return Err(refusal(what, response).await);
-    }
-    // Reading the body to its end lets the host use the connection again.
-    let read = read_all(&mut response.into_body(), REPLY_LIMIT).await;
-    read.map(drop).map_err(|error| SandboxError::Broken {
-        what,
-        reason: error.to_string(),
-    })
-}
-
-async fn reply<T: DeserializeOwned, B: Body>(
-    what: &'static str,
-    response: Response<B>,
-) -> Result<T, SandboxError> {
-    if !response.status().is_success() {
-        return Err(refusal(what, response).await);
-    }
-    let broken = |reason| SandboxError::Broken { what, reason };
-    let bytes = read_all(&mut response.into_body(), REPLY_LIMIT).await;
-    let bytes = bytes.map_err(|error| broken(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))
-}
-
-async fn refusal<B: Body>(what: &'static str, response: Response<B>) -> SandboxError {
-    let status = response.status();
-    if matches!(status, StatusCode::UNAUTHORIZED) {
-        return SandboxError::KeyRefused;
-    }
-    let bytes = read_all(&mut response.into_body(), REPLY_LIMIT)
-        .await
-        .unwrap_or_default();
-    let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let message = said["message"]
-        .as_str()
-        .map_or_else(|| excerpt(&bytes), str::to_owned);
-    SandboxError::Refused {
-        what,
-        status: status.as_u16(),
-        message,
-    }
-}
-
 fn json_bytes(value: &Value) -> Vec<u8> {
     serde_json::to_vec(value).expect("JSON values serialise")
-}
-
-fn excerpt(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().take(200).collect()
 }
 
 /// A boundary that stands in none of the files.

@@ -1,3 +1,4 @@
+use super::process::process_event;
 use super::*;
 use futures::executor::block_on;
 use model::ports::ScriptedHttp;
@@ -122,4 +123,21 @@ fn a_boundary_never_stands_in_a_file() {
     let bytes = b"--conductor-boundary-00000000";
     let boundary = boundary_for(&[NewFile { path: "/a", bytes }]);
     assert_eq!(boundary, "conductor-boundary-00000001");
+}
+
+#[test]
+fn without_a_data_address_a_sandbox_has_hosts_of_its_own_as_at_e2b() {
+    let config = SandboxConfig {
+        data_url: String::new(),
+        ..config()
+    };
+    let http = ScriptedHttp::default().reply(200, "");
+    let sandbox = SandboxRef {
+        domain: Some("e2b.example".into()),
+        ..sandbox()
+    };
+    let client = Client::new(&http, &config);
+    block_on(client.execute(&sandbox, "1", &Default::default())).expect("it is scripted");
+    let asked = http.requests.borrow()[0].uri().to_string();
+    assert_eq!(asked, "https://49999-s1.e2b.example/execute");
 }
