@@ -42,12 +42,13 @@ pub fn run(workspace: &Workspace, steps: &Steps) -> Result<()> {
     let mut sizes = Vec::new();
     steps.run("component interfaces", |_| {
         let outcome = components::check(workspace)?;
+        sizes.extend(outcome.sizes());
+        let note = found(&outcome.findings);
         findings.extend(outcome.findings);
-        sizes = outcome.sizes;
-        Ok(format!("{} components", sizes.len()))
+        Ok(note)
     })?;
-    for (name, bytes) in &sizes {
-        steps.say(&format!("    {name:<20} {:>4} KB", bytes / 1000));
+    for line in &sizes {
+        steps.say(&format!("    {line}"));
     }
 
     findings.extend(lint(steps, "lints, components", |step| {

@@ -1,4 +1,4 @@
-//! What a built component imports is what a Spin 3.0 host has, and it is small.
+//! What a built component imports is what a Spin 3.0 host has.
 
 use std::fs;
 
@@ -9,13 +9,28 @@ use super::Findings;
 use crate::build;
 use crate::workspace::Workspace;
 
-/// DESIGN's bar for a component as it is shipped.
+/// The bar for a component. It is measured with every run and held by the benchmarks, not by tidy: the
+/// profile of daily work leaves out the optimisations that make components small.
 const LARGEST: usize = 600_000;
 
 /// Findings, and each component with its size in bytes.
 pub struct Outcome {
     pub findings: Findings,
-    pub sizes: Vec<(String, usize)>,
+    sizes: Vec<(String, usize)>,
+}
+
+impl Outcome {
+    /// A line for each component.
+    pub fn sizes(&self) -> impl Iterator<Item = String> {
+        self.sizes.iter().map(|(name, bytes)| {
+            let note = if *bytes > LARGEST {
+                ", over the bar of 600 KB"
+            } else {
+                ""
+            };
+            format!("{name:<20} {:>4} KB{note}", bytes / 1000)
+        })
+    }
 }
 
 pub fn check(workspace: &Workspace) -> Result<Outcome> {
@@ -73,13 +88,6 @@ fn check_component(bytes: &[u8]) -> Result<Findings> {
         findings.push(
             "exports no wasi:http/incoming-handler@0.2, so no request can reach it".to_owned(),
         );
-    }
-    if bytes.len() > LARGEST {
-        findings.push(format!(
-            "{} KB are more than {} KB",
-            bytes.len() / 1000,
-            LARGEST / 1000
-        ));
     }
     Ok(findings)
 }
