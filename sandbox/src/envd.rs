@@ -9,6 +9,7 @@ mod connect_rpc;
 mod file_content;
 mod filesystem;
 pub mod process;
+mod process_messages;
 mod process_service;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -123,6 +124,8 @@ impl Launcher {
         command
             .stdin(Stdio::from(OwnedFd::from(control_inside)))
             .stdout(Stdio::from(OwnedFd::from(files_inside)));
+        // Ctrl-C in the service's terminal is for the service.
+        command.process_group(0);
         let (started, child) = mpsc::channel();
         self.orders
             .send(Order { command, started })

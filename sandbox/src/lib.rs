@@ -20,6 +20,7 @@ mod interpreter;
 mod launch;
 mod leftovers;
 mod link;
+mod outside_id;
 mod place;
 pub mod process;
 pub mod protocol;

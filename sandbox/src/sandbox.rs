@@ -13,10 +13,10 @@ use crate::envd::process::ProcessTable;
 use crate::interpreter::Interpreter;
 use crate::launch::Init;
 use crate::link::{Link, LinkError};
+use crate::outside_id::OutsideId;
 use crate::place::{self, Place};
 use crate::process::{Process, Spawn, SpawnError};
 use crate::protocol::{Isolation, Request, SpawnRequest};
-use crate::service::OutsideId;
 
 /// The home directory inside.
 pub const HOME: &str = "/home/user";

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
 use crate::leftovers::{self, StateDirectory, StateError};
 use crate::link::Link;
+use crate::outside_id::{OutsideId, first_outside_id};
 use crate::place::{Place, PlaceError};
 use crate::process::{Exit, Spawn, SpawnError};
 use crate::protocol::{Isolation, Setup};
@@ -92,6 +93,7 @@ pub struct Service {
     read_only: Vec<PathBuf>,
     launcher: Launcher,
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
+    first_outside_id: Option<u32>,
     outside_ids: Arc<Mutex<BTreeSet<u32>>>,
     closing: CancellationToken,
     // Last: its directories go after the sandboxes.
@@ -127,6 +129,7 @@ impl Service {
             python,
             read_only,
             sandboxes: Mutex::default(),
+            first_outside_id: first_outside_id(&config),
             outside_ids: Arc::default(),
             closing: CancellationToken::new(),
             state,
@@ -239,7 +242,7 @@ impl Service {
         timeout: Duration,
     ) -> Result<Sandbox, CreateError> {
         let id = clock::random_id(20)?;
-        let outside = OutsideId::take(self);
+        let outside = OutsideId::take(self.first_outside_id, &self.outside_ids);
         let service = self.clone();
         let (isolation, hostname) = (self.config.isolation, id.clone());
         let user = outside.as_ref().map(|outside| outside.id);
@@ -377,36 +380,4 @@ async fn find_python(venv: &Path) -> Result<(PathBuf, PathBuf), ServeError> {
         ));
     }
     Ok((python, PathBuf::from(base)))
-}
-
-/// A user id outside that one sandbox alone has. Given back when dropped.
-pub(crate) struct OutsideId {
-    id: u32,
-    taken: Arc<Mutex<BTreeSet<u32>>>,
-}
-
-impl OutsideId {
-    /// `None` where the service is an ordinary user, or isolates nothing.
-    fn take(service: &Service) -> Option<Self> {
-        if service.config.isolation == Isolation::None || !nix::unistd::geteuid().is_root() {
-            return None;
-        }
-        let taken = service.outside_ids.clone();
-        let mut ids = taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut id = service.config.uid_base;
-        while !ids.insert(id) {
-            id += 1;
-        }
-        drop(ids);
-        Some(Self { id, taken })
-    }
-}
-
-impl Drop for OutsideId {
-    fn drop(&mut self) {
-        self.taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
-    }
 }

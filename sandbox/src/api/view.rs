@@ -127,5 +127,6 @@ fn memory_mb() -> u64 {
 }
 
 fn disk_mb(sandbox: &Sandbox) -> u64 {
-    rustix::fs::statvfs(sandbox.place.home()).map_or(0, |disk| disk.f_frsize * disk.f_blocks >> 20)
+    rustix::fs::statvfs(sandbox.place.home())
+        .map_or(0, |disk| (disk.f_frsize * disk.f_blocks) >> 20)
 }

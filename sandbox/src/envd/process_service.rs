@@ -1,6 +1,5 @@
 //! `process.Process`: starting programs, hearing them, speaking to them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,76 +10,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use nix::sys::signal::Signal;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::connect_rpc::{self, Messages, Outgoing, RpcError};
-use super::process::{Channel, Event, Running};
-use crate::process::{Exit, Spawn, SpawnError};
+use super::connect_rpc::{self, ClientGone, Messages, Outgoing, RpcError};
+use super::process::{Event, Running};
+use super::process_messages::{
+    Config, Input, InputStream, Message, Pty, Selector, Start, end, name, signal, view,
+};
+use crate::process::{Spawn, SpawnError};
 use crate::sandbox::Sandbox;
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Start {
-    process: Config,
-    stdin: Option<bool>,
-    pty: Option<Pty>,
-    tag: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Config {
-    cmd: String,
-    args: Vec<String>,
-    envs: BTreeMap<String, String>,
-    cwd: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Pty {
-    size: Size,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Size {
-    cols: u16,
-    rows: u16,
-}
-
-/// Everything that is said about a process that runs.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Message {
-    process: Selector,
-    input: Input,
-    signal: Value,
-    pty: Option<Pty>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Selector {
-    pid: Option<u32>,
-    tag: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Input {
-    stdin: Option<String>,
-    pty: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct InputStream {
-    start: Option<Message>,
-    data: Option<Message>,
-}
 
 /// One call.
 pub async fn call(
@@ -171,6 +110,7 @@ async fn start(
         connect_rpc::deadline(headers),
         connect_rpc::ping_interval(headers),
     );
+    tokio::spawn(kill_at(deadline, running.clone()));
     tokio::spawn(tell(running, events, outgoing, deadline, ping));
     Ok(response)
 }
@@ -197,63 +137,102 @@ async fn connect(
     Ok(response)
 }
 
-/// Passes events on to one client. A client that goes away leaves the process alone; a deadline ends it.
+/// Passes events on to one client. A client that goes away leaves the process alone.
 async fn tell(
     running: Arc<Running>,
-    mut events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<Event>,
     outgoing: Outgoing,
     deadline: Option<Duration>,
     ping: Duration,
 ) {
-    let telling = async {
-        if outgoing
-            .send(&json!({ "event": { "start": { "pid": running.handle.pid() } } }))
-            .await
-            .is_err()
-        {
-            return None;
-        }
-        loop {
-            let event = tokio::select! {
-                event = events.recv() => event,
-                () = tokio::time::sleep(ping) => {
-                    outgoing.send(&json!({ "event": { "keepalive": {} } })).await.ok()?;
-                    continue;
-                }
-                () = outgoing.gone() => return None,
-            };
-            let message = match &event {
-                Some(Event::Data(channel, bytes)) => {
-                    json!({ "event": { "data": { name(*channel): STANDARD.encode(bytes) } } })
-                }
-                Some(Event::End(exit)) => json!({ "event": { "end": end(*exit) } }),
-                None => {
-                    return Some(Some(RpcError::unavailable(
-                        "the sandbox has ended, and the process with it",
-                    )));
-                }
-            };
-            outgoing.send(&message).await.ok()?;
-            if let Some(Event::End(_)) = event {
-                return Some(None);
+    let told = tokio::select! {
+        told = relay(&running, events, &outgoing, ping) => told,
+        () = pass(deadline) => Told::Broken(RpcError::deadline_exceeded(
+            "the process was killed: it ran longer than the timeout of the request",
+        )),
+    };
+    match told {
+        Told::ClientGone => {}
+        Told::Ended => outgoing.end(None).await,
+        Told::Broken(error) => outgoing.end(Some(error)).await,
+    }
+}
+
+/// How a client's stream came to its end.
+enum Told {
+    ClientGone,
+    Ended,
+    Broken(RpcError),
+}
+
+impl From<ClientGone> for Told {
+    fn from(_: ClientGone) -> Self {
+        Self::ClientGone
+    }
+}
+
+async fn relay(
+    running: &Running,
+    events: mpsc::Receiver<Event>,
+    outgoing: &Outgoing,
+    ping: Duration,
+) -> Told {
+    relay_to_end(running, events, outgoing, ping)
+        .await
+        .unwrap_or_else(|told| told)
+}
+
+async fn relay_to_end(
+    running: &Running,
+    mut events: mpsc::Receiver<Event>,
+    outgoing: &Outgoing,
+    ping: Duration,
+) -> Result<Told, Told> {
+    let pid = running.handle.pid();
+    outgoing
+        .send(&json!({ "event": { "start": { "pid": pid } } }))
+        .await?;
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = outgoing.gone() => return Ok(Told::ClientGone),
+            () = tokio::time::sleep(ping) => {
+                outgoing.send(&json!({ "event": { "keepalive": {} } })).await?;
+                continue;
+            }
+        };
+        match event {
+            Some(Event::Data(channel, bytes)) => {
+                let data = json!({ name(channel): STANDARD.encode(bytes) });
+                outgoing.send(&json!({ "event": { "data": data } })).await?;
+            }
+            Some(Event::End(exit)) => {
+                outgoing
+                    .send(&json!({ "event": { "end": end(exit) } }))
+                    .await?;
+                return Ok(Told::Ended);
+            }
+            None => {
+                return Ok(Told::Broken(RpcError::unavailable(
+                    "the sandbox has ended, and the process with it",
+                )));
             }
         }
-    };
-    let over = async {
-        match deadline {
-            Some(deadline) => tokio::time::sleep(deadline).await,
-            None => std::future::pending().await,
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = telling => outcome,
-        () = over => {
-            running.handle.signal_group(Signal::SIGKILL);
-            Some(Some(RpcError::deadline_exceeded("the process was killed: it ran longer than the timeout of the request")))
-        }
-    };
-    if let Some(error) = outcome {
-        outgoing.end(error).await;
+    }
+}
+
+async fn pass(deadline: Option<Duration>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Kills a process at its deadline, whether its client is still there or not.
+async fn kill_at(deadline: Option<Duration>, running: Arc<Running>) {
+    tokio::select! {
+        _ = running.handle.wait() => {}
+        () = pass(deadline) => running.handle.signal_group(Signal::SIGKILL),
     }
 }
 
@@ -349,62 +328,5 @@ fn find(sandbox: &Sandbox, selector: &Selector) -> Result<Arc<Running>, RpcError
         (None, None) => Err(RpcError::invalid_argument(
             "process names neither pid nor tag",
         )),
-    }
-}
-
-/// proto3's JSON takes an enum by name or by number.
-fn signal(value: &Value) -> Result<Signal, RpcError> {
-    match (value.as_str(), value.as_i64()) {
-        (Some("SIGNAL_SIGKILL"), _) | (_, Some(9)) => Ok(Signal::SIGKILL),
-        (Some("SIGNAL_SIGTERM"), _) | (_, Some(15)) => Ok(Signal::SIGTERM),
-        _ => Err(RpcError::invalid_argument(format!(
-            "signal is {value}; it must be SIGNAL_SIGKILL or SIGNAL_SIGTERM"
-        ))),
-    }
-}
-
-fn view(running: &Running) -> Value {
-    let mut view = json!({ "config": running.config, "pid": running.handle.pid() });
-    if let Some(tag) = &running.tag {
-        view["tag"] = tag.as_str().into();
-    }
-    view
-}
-
-fn name(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Stdout => "stdout",
-        Channel::Stderr => "stderr",
-        Channel::Pty => "pty",
-    }
-}
-
-/// As Go describes an ended process.
-fn end(exit: Exit) -> Value {
-    match exit {
-        Exit::Code(code) => {
-            json!({ "exitCode": code, "exited": true, "status": format!("exit status {code}") })
-        }
-        Exit::Signal(number) => {
-            let status = format!("signal: {}", signal_name(number));
-            json!({ "exitCode": -1, "exited": false, "status": status, "error": status })
-        }
-        Exit::Lost => {
-            json!({ "exitCode": -1, "exited": false, "status": "lost with its sandbox", "error": "lost with its sandbox" })
-        }
-    }
-}
-
-fn signal_name(number: i32) -> String {
-    match Signal::try_from(number) {
-        Ok(Signal::SIGKILL) => "killed".to_owned(),
-        Ok(Signal::SIGTERM) => "terminated".to_owned(),
-        Ok(Signal::SIGINT) => "interrupt".to_owned(),
-        Ok(Signal::SIGSEGV) => "segmentation fault".to_owned(),
-        Ok(Signal::SIGABRT) => "aborted".to_owned(),
-        Ok(Signal::SIGHUP) => "hangup".to_owned(),
-        Ok(Signal::SIGPIPE) => "broken pipe".to_owned(),
-        Ok(other) => other.as_str().to_owned(),
-        Err(_) => format!("signal {number}"),
     }
 }

@@ -42,11 +42,7 @@ async fn only_its_own_processes_are_visible() {
         !seen.contains("987654") && seen.lines().count() <= 4,
         "{seen}"
     );
-    assert_eq!(
-        sandbox.shell("kill -9 1; kill -9 -1; echo still").await.end["exited"],
-        false,
-        "it hit itself only"
-    );
+    sandbox.shell("kill -9 1; kill -9 -1").await;
     assert_eq!(sandbox.shell("echo up").await.stdout, "up\n");
     assert_eq!(other.shell("echo up").await.stdout, "up\n");
 }

@@ -290,3 +290,23 @@ async fn only_the_sandboxs_user_exists() {
     assert_eq!(list("user").await, StatusCode::OK);
     assert_eq!(list("root").await, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn a_deadline_holds_also_when_the_client_has_left() {
+    let service = Service::start();
+    let sandbox = service.create().await;
+    let message = json!({ "process": { "cmd": "/bin/sleep", "args": ["1000"] } });
+    let mut events = sandbox
+        .stream(
+            "process.Process/Start",
+            message,
+            Some(Duration::from_millis(500)),
+        )
+        .await;
+    events.pid().await;
+    drop(events);
+    until("the process to end", async || {
+        sandbox.rpc("process.Process/List", json!({})).await.1["processes"] == json!([])
+    })
+    .await;
+}

@@ -295,3 +295,49 @@ async fn half_a_request_harms_nobody() {
         StatusCode::OK
     );
 }
+
+#[tokio::test]
+async fn a_visitor_of_an_app_cannot_run_code() {
+    let service = Service::start();
+    let sandbox = service
+        .create_from(json!({ "templateID": "base", "timeout": 300, "secure": true }))
+        .await;
+    let token = sandbox.token.clone().unwrap();
+    let call = async |path: &str, by_host: bool, token: Option<&str>| {
+        let mut request = service
+            .call(Method::POST, path)
+            .json(&json!({ "code": "1" }));
+        request = match by_host {
+            true => request.header("Host", sandbox.host(49999)),
+            false => request
+                .header("E2b-Sandbox-Id", &sandbox.id)
+                .header("E2b-Sandbox-Port", "49999"),
+        };
+        if let Some(token) = token {
+            request = request.header("X-Access-Token", token);
+        }
+        request.send().await.unwrap().status()
+    };
+    for (path, by_host) in [("/execute", true), ("/execute", false), ("/contexts", true)] {
+        assert_eq!(
+            call(path, by_host, None).await,
+            StatusCode::UNAUTHORIZED,
+            "{path}"
+        );
+        assert_eq!(
+            call(path, by_host, Some("guess")).await,
+            StatusCode::UNAUTHORIZED,
+            "{path}"
+        );
+        assert_eq!(
+            call(path, by_host, Some(&token)).await,
+            StatusCode::OK,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        call("/contexts", false, None).await,
+        StatusCode::OK,
+        "E2B's clients send no token here"
+    );
+}
