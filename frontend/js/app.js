@@ -136,7 +136,15 @@ async function showReply(reply) {
     announce("the program is done");
   }
   bringIntoView();
-  if (reply.framework) result.revisions(await api.session(reply.session_id));
+  if (reply.framework) await showRevisions(reply);
+}
+
+async function showRevisions({ session_id, revision, gradio_ui_response }) {
+  try {
+    result.revisions(await api.session(session_id), revision ?? gradio_ui_response?.revision);
+  } catch {
+    // The app is there all the same; the list comes with the next run.
+  }
 }
 
 function waysOut({ error, code }) {
@@ -245,7 +253,8 @@ async function showRevision(number, asItWas = false) {
       prompt.value = asked;
       selectMode("tab-build");
     } else {
-      edit(code);
+      editor.value = code;
+      selectMode("tab-run");
     }
   } catch (error) {
     showServiceError(error);

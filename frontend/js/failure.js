@@ -10,6 +10,9 @@ const CAUSES = {
   too_many_processes: "The program started too many processes",
 };
 
+/** IPython rules off its tracebacks by a line, and E2B's protocol joins their first parts without a break. */
+const readable = (traceback) => traceback.replace(/^-{20,}\s*/, "").replace(/(\(most recent call last\))(?=\S)/, "$1\n");
+
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function hideFailure() {
@@ -39,7 +42,7 @@ function show(cause, where, text, traceback, actions, details) {
     return button;
   });
   const trace = traceback
-    ? element("details", { dataset: { testid: "traceback" } }, element("summary", { textContent: "Traceback" }), element("pre", { tabIndex: 0, textContent: traceback }))
+    ? element("details", { dataset: { testid: "traceback" } }, element("summary", { textContent: "Traceback" }), element("pre", { tabIndex: 0, textContent: readable(traceback) }))
     : null;
   byId("error").replaceChildren(
     head,

@@ -74,6 +74,11 @@ function image(source, title, extension) {
   return element("figure", {}, picture, element("figcaption", {}, save));
 }
 
+/** Our content security policy, which the frame inherits, refuses inline styles and would log each one. */
+function withoutStyles(html) {
+  return html.replaceAll(/<style\b[^]*?<\/style\s*>/gi, "").replaceAll(/\sstyle=("[^"]*"|'[^']*')/gi, "");
+}
+
 /**
  * A program's HTML is not ours: it stands in a frame that runs no scripts.
  * Without scripts the same origin lets us measure its height, and lets it do nothing.
@@ -81,7 +86,7 @@ function image(source, title, extension) {
 function frame(html) {
   const style = document.body.dataset.frameStyle;
   const made = element("iframe", { title: "Displayed HTML", className: "html", attributes: { sandbox: "allow-same-origin" } });
-  made.srcdoc = `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="${style}"><body>${html}`;
+  made.srcdoc = `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="${style}"><body>${withoutStyles(html)}`;
   made.addEventListener("load", () => {
     made.style.height = `${Math.min(made.contentDocument.documentElement.scrollHeight + 2, 600)}px`;
   });

@@ -79,8 +79,8 @@ export class Result {
     byId("code").replaceChildren(highlighted(code));
   }
 
-  /** Lists the versions of a session's app; the live one is chosen. */
-  revisions(session) {
+  /** Lists the versions of a session's app; `chosen` is the one whose program is shown. */
+  revisions(session, chosen = session?.revision) {
     const root = byId("revisions");
     const known = session?.revisions ?? [];
     if (!known.length) {
@@ -90,12 +90,14 @@ export class Result {
     const live = session.url ? session.revision : null;
     const options = known.toReversed().map(({ revision, status }) => {
       const state = revision === live ? " · live" : status === "broken" ? " · broken" : "";
-      return element("option", { value: revision, textContent: `v${revision}${state}`, selected: revision === session.revision });
+      return element("option", { value: revision, textContent: `v${revision}${state}`, selected: revision === chosen });
     });
     const choice = element("select", { attributes: { "aria-label": "Version" } }, ...options);
-    const start = element("button", { type: "button", className: "quiet", textContent: "Start again", title: "Start this version as the live app" });
+    const start = element("button", { type: "button", className: "quiet", title: "Start this version as the live app" });
+    const name = () => (start.textContent = Number(choice.value) === live ? "Start again" : "Make live");
+    name();
     choice.addEventListener("change", () => {
-      start.textContent = Number(choice.value) === live ? "Start again" : "Make live";
+      name();
       this.actions.open(Number(choice.value));
     });
     start.addEventListener("click", () => this.actions.start(this.#code));

@@ -1,30 +1,47 @@
-// The same by curl, with this page's own address filled in.
+// The README's lines, with this page's own address filled in.
 
 import { byId, copyOnClick, element } from "./dom.js";
 
 const origin = location.origin;
 
-const run = (...lines) => `curl -s ${origin}/run_code/ -d '${JSON.stringify({ code: lines.join("\n") })}'`;
-
 const LINES = [
-  ["A computation", run("print(6 * 7)")],
-  ["A plot: a PNG in `results`", run("import matplotlib.pyplot as plt", "plt.plot([1, 4, 9, 16])", "plt.show()")],
+  ["Run Python", `curl -s ${origin}/run_code/ -d '{"code": "print(6 * 7)"}'`],
   [
-    "Variables stay for the next run of a session",
-    `ID=$(curl -s ${origin}/run_code/ -d '{"code":"x = 41"}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["session_id"])')
-curl -s ${origin}/run_code/ -d "{\\"code\\":\\"print(x + 1)\\",\\"session_id\\":\\"$ID\\"}"`,
+    "Draw: a plot is a base64 PNG in the results",
+    `curl -s ${origin}/run_code/ \\
+  -d '{"code": "import matplotlib.pyplot as plt\\nplt.plot([1, 4, 9, 16])\\nplt.show()"}' \\
+  | python3 -c 'import json, sys, base64; open("plot.png", "wb").write(base64.b64decode(json.load(sys.stdin)["results"][0]["png"]))'`,
   ],
   [
-    "A Gradio app: its address is in `url`",
-    run("import gradio as gr", 'gr.Interface(lambda name: "Hello " + name, "text", "text").launch()'),
+    "Go on: variables live in the session",
+    `SESSION=$(curl -s ${origin}/run_code/ -d '{"code": "x = 41"}' \\
+  | python3 -c 'import json, sys; print(json.load(sys.stdin)["session_id"])')
+curl -s ${origin}/run_code/ -d "{\\"code\\": \\"x + 1\\", \\"session_id\\": \\"$SESSION\\"}"`,
   ],
-  ["A Streamlit app", run("import streamlit as st", 'x = st.slider("x", 0, 100, 7)', "st.write(x * x)")],
   [
-    "A CSV file becomes a dashboard",
-    `DATA=$(curl -s "${origin}/data/?name=sales.csv" --data-binary @sales.csv | python3 -c 'import json,sys; print(json.load(sys.stdin)["dataset_id"])')
-curl -s ${origin}/generate_ui/ -d "{\\"prompt\\":\\"a sales dashboard\\",\\"dataset_id\\":\\"$DATA\\"}"`,
+    "Start a Gradio app: its address is the reply’s url",
+    `curl -s ${origin}/run_code/ \\
+  -d '{"code": "import gradio as gr\\ngr.Interface(lambda x: x * x, gr.Slider(0, 100), \\"number\\").launch(share=True)"}'`,
   ],
-  ["See it happen: the same, as a stream of events", `curl -sN -H 'accept: text/event-stream' ${origin}/run_code/ -d '{"code":"for n in range(3): print(n)"}'`],
+  [
+    "Start a Streamlit app",
+    `curl -s ${origin}/run_code/ \\
+  -d '{"code": "import streamlit as st\\nx = st.slider(\\"x\\", 0, 100, 7)\\nst.write(x, \\"squared is\\", x * x)"}'`,
+  ],
+  [
+    "From a CSV and a sentence to a dashboard",
+    `DATA=$(curl -s '${origin}/data/?name=sales.csv' \\
+  -H 'content-type: text/csv' --data-binary @sales.csv \\
+  | python3 -c 'import json, sys; print(json.load(sys.stdin)["dataset_id"])')
+curl -s ${origin}/generate_ui/ \\
+  -d "{\\"prompt\\": \\"sales over time by region\\", \\"dataset_id\\": \\"$DATA\\"}" \\
+  | python3 -c 'import json, sys; print(json.load(sys.stdin)["url"])'`,
+  ],
+  [
+    "Watch a run as it happens",
+    `curl -sN -H 'accept: text/event-stream' ${origin}/run_code/ \\
+  -d '{"code": "import time\\nfor n in range(5):\\n    print(n)\\n    time.sleep(0.5)"}'`,
+  ],
 ];
 
 export function showTerminal() {
