@@ -30,11 +30,12 @@ curl -s ${origin}/run_code/ -d "{\\"code\\": \\"x + 1\\", \\"session_id\\": \\"$
   ],
   [
     "From a CSV and a sentence to a dashboard",
-    `DATA=$(curl -s '${origin}/data/?name=sales.csv' \\
-  -H 'content-type: text/csv' --data-binary @sales.csv \\
+    `npm pack --silent vega-datasets@3.2.1 && tar xzf vega-datasets-3.2.1.tgz package/data/seattle-weather.csv
+DATA=$(curl -s '${origin}/data/?name=seattle-weather.csv' \\
+  -H 'content-type: text/csv' --data-binary @package/data/seattle-weather.csv \\
   | python3 -c 'import json, sys; print(json.load(sys.stdin)["dataset_id"])')
 curl -s ${origin}/generate_ui/ \\
-  -d "{\\"prompt\\": \\"sales over time by region\\", \\"dataset_id\\": \\"$DATA\\"}" \\
+  -d "{\\"prompt\\": \\"rain and temperature over time by weather\\", \\"dataset_id\\": \\"$DATA\\"}" \\
   | python3 -c 'import json, sys; print(json.load(sys.stdin)["url"])'`,
   ],
   [
