@@ -135,8 +135,8 @@ async function showReply(reply) {
     result.show("output");
     announce("the program is done");
   }
-  bringIntoView();
   if (reply.framework) await showRevisions(reply);
+  bringIntoView();
 }
 
 async function showRevisions({ session_id, revision, gradio_ui_response }) {
@@ -309,8 +309,8 @@ function submitOn(form, act) {
   });
 }
 
-submitOn(byId("panel-build"), build);
-submitOn(byId("panel-run"), () => (working ? working.abort() : run()));
+submitOn(byId("form-build"), build);
+submitOn(byId("form-run"), () => (working ? working.abort() : run()));
 makeEditor(editor);
 byId("new").addEventListener("click", reset);
 addEventListener("hashchange", resumeFromAddress);
