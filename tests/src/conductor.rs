@@ -255,6 +255,13 @@ impl Conductor {
         list.as_array().expect("a list").len()
     }
 
+    /// Ends a sandbox behind the product's back.
+    pub async fn end_sandbox(&self, id: &str) {
+        let url = format!("http://{}/sandboxes/{id}", self.sandbox_address);
+        let reply = send(self.client.delete(url)).await;
+        assert_eq!(reply.status, 204, "{}", reply.body);
+    }
+
     /// The host and port of the sandbox service.
     pub fn sandbox_address(&self) -> &str {
         &self.sandbox_address

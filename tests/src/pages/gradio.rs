@@ -38,10 +38,9 @@ impl<'a> GradioApp<'a> {
         }
     }
 
-    /// Waits until the number field with this label has this value.
-    pub async fn has_number(&self, label: &str, value: &str) {
-        let path = format!("{}//input[@type='number']", block(label));
-        let field = self.browser.find_by_path(&path).await;
+    /// Waits until the field with this label has this value.
+    pub async fn has_value(&self, label: &str, value: &str) {
+        let field = self.field(label).await;
         let what = format!("`{label}` is {value}");
         until(&what, async || {
             let shown = field.prop("value").await.ok().flatten()?;
@@ -50,27 +49,39 @@ impl<'a> GradioApp<'a> {
         .await;
     }
 
+    /// Waits until so many charts are drawn.
+    pub async fn draws_charts(&self, count: usize) {
+        let what = format!("{count} charts are drawn");
+        until(&what, async || {
+            let script =
+                "return document.querySelectorAll('.vega-embed canvas, .vega-embed svg').length";
+            (self.browser.run(script).await.as_u64()? >= count as u64).then_some(())
+        })
+        .await;
+    }
+
     /// Types a text into the field with this label.
     pub async fn fill(&self, label: &str, text: &str) {
-        let fields = "*[self::textarea or (self::input and (@type='text' or @type='number'))]";
-        let path = format!("{}//{fields}", block(label));
-        let field = self.browser.find_by_path(&path).await;
+        let field = self.field(label).await;
         field.clear().await.expect("fields can be cleared");
         field.send_keys(text).await.expect("fields take keys");
     }
 
-    /// Presses the button with this text.
-    pub async fn press(&self, text: &str) {
-        let path = format!("//button[normalize-space()='{text}']");
-        let button = self.browser.find_by_path(&path).await;
-        button.click().await.expect("buttons can be clicked");
+    /// Chooses from the list with this label.
+    pub async fn choose(&self, label: &str, option: &str) {
+        let path = format!("{}//input", block(label));
+        let list = self.browser.find_by_path(&path).await;
+        list.click().await.expect("lists can be opened");
+        let path = format!("//*[@role='option'][contains(normalize-space(), '{option}')]");
+        let option = self.browser.find_by_path(&path).await;
+        option.click().await.expect("options can be clicked");
     }
 
-    /// Takes the first choice out of the dropdown with this label that holds several.
-    pub async fn remove_a_choice(&self, label: &str) {
-        let path = format!("{}//*[contains(@class, 'token-remove')]", block(label));
-        let remove = self.browser.find_by_path(&path).await;
-        remove.click().await.expect("choices can be removed");
+    async fn field(&self, label: &str) -> Element {
+        let fields = "*[self::textarea or (self::input and (@type='text' or @type='number'))]";
+        self.browser
+            .find_by_path(&format!("{}//{fields}", block(label)))
+            .await
     }
 }
 

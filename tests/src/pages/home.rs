@@ -15,9 +15,9 @@ impl<'a> HomePage<'a> {
         Self { browser }
     }
 
-    /// What it says is up.
-    pub async fn health(&self) -> String {
-        let health = self.browser.find("[data-testid=health]").await;
-        health.text().await.expect("elements have a text")
+    /// Waits until it says that all is up, or that something is down.
+    pub async fn has_health(&self, state: &str) {
+        let css = format!("[data-testid=health][data-state={state}]");
+        self.browser.find(&css).await;
     }
 }

@@ -38,43 +38,39 @@ impl<'a> StreamlitApp<'a> {
         }
     }
 
-    /// The value of the metric with this label.
-    pub async fn metric(&self, label: &str) -> String {
+    /// Waits until the metric with this label has this value.
+    pub async fn has_metric(&self, label: &str, value: &str) {
         let path = format!(
             "{}//*[@data-testid='stMetricValue']",
             widget("stMetric", label)
         );
-        let value = self.browser.find_by_path(&path).await;
-        value
-            .text()
-            .await
-            .expect("metrics have a text")
-            .trim()
-            .to_owned()
-    }
-
-    /// Waits until a metric is something else; gives what.
-    pub async fn metric_other_than(&self, label: &str, before: &str) -> String {
-        let what = format!("the metric `{label}` is not {before} any more");
+        let what = format!("the metric `{label}` is {value}");
         until(&what, async || {
-            let now = self.metric(label).await;
-            (now != before).then_some(now)
+            // Streamlit may put another element in its place at any time.
+            let metric = self.browser.find_by_path(&path).await;
+            let shown = metric.text().await.ok()?;
+            (shown.trim() == value).then_some(())
         })
-        .await
+        .await;
     }
 
-    /// Types a text into the field with this label.
+    /// Waits until so many charts are drawn.
+    pub async fn draws_charts(&self, count: usize) {
+        let what = format!("{count} charts are drawn");
+        until(&what, async || {
+            let script =
+                "return document.querySelectorAll('[data-testid=stVegaLiteChart] canvas').length";
+            (self.browser.run(script).await.as_u64()? >= count as u64).then_some(())
+        })
+        .await;
+    }
+
+    /// Types a text into the empty field with this label.
     pub async fn fill(&self, label: &str, text: &str) {
-        let path = format!(
-            "//*[@data-testid='stTextInput' or @data-testid='stNumberInput' or @data-testid='stTextArea'][.//label[normalize-space()='{label}']]//*[self::input or self::textarea]"
-        );
+        let path = format!("{}//input", widget("stTextInput", label));
         let field = self.browser.find_by_path(&path).await;
-        let everything = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
-        field
-            .send_keys(&everything)
-            .await
-            .expect("fields take keys");
-        field.send_keys(text).await.expect("fields take keys");
+        let text = format!("{text}{}", char::from(Key::Enter));
+        field.send_keys(&text).await.expect("fields take keys");
     }
 
     /// Presses the button with this text.
@@ -84,13 +80,14 @@ impl<'a> StreamlitApp<'a> {
         button.click().await.expect("buttons can be clicked");
     }
 
-    /// Adds the first open choice of the filter with this label.
-    pub async fn choose_the_first(&self, label: &str) {
+    /// Chooses from the filter with this label.
+    pub async fn choose(&self, label: &str, option: &str) {
         let path = format!("{}//input", widget("stMultiSelect", label));
-        let field = self.browser.find_by_path(&path).await;
-        field.click().await.expect("filters can be opened");
-        let option = self.browser.find("[role=option]").await;
-        option.click().await.expect("choices can be clicked");
+        let filter = self.browser.find_by_path(&path).await;
+        filter.click().await.expect("filters can be opened");
+        let path = format!("//*[@role='option'][normalize-space()='{option}']");
+        let option = self.browser.find_by_path(&path).await;
+        option.click().await.expect("options can be clicked");
     }
 }
 

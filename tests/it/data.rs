@@ -1,0 +1,111 @@
+//! `/data/`: a CSV file becomes a dataset with a profile.
+
+use e2e::{Conductor, Reply, SEATTLE_WEATHER_ROWS, seattle_weather};
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+async fn upload(conductor: &Conductor, bytes: Vec<u8>) -> Reply {
+    let request = conductor.request(Method::POST, "/data/?name=some.csv");
+    let request = request.header(CONTENT_TYPE, "text/csv").body(bytes);
+    Reply::read(request.send().await.expect("the host answers")).await
+}
+
+fn column<'a>(dataset: &'a Value, name: &str) -> &'a Value {
+    let columns = dataset["profile"]["columns"].as_array().expect("columns");
+    let found = columns.iter().find(|column| column["name"] == name);
+    found.unwrap_or_else(|| panic!("there is a column {name} in {columns:?}"))
+}
+
+#[tokio::test]
+async fn a_real_file_is_profiled_and_kept() {
+    let conductor = Conductor::start().without_sandbox().await;
+    let weather = seattle_weather();
+    let dataset = upload(&conductor, weather.clone()).await.ok();
+    assert_eq!(dataset["file_name"], "some.csv");
+    assert_eq!(dataset["bytes"], weather.len());
+    assert_eq!(dataset["profile"]["rows"], SEATTLE_WEATHER_ROWS);
+    let names: Vec<&Value> = dataset["profile"]["columns"]
+        .as_array()
+        .expect("columns")
+        .iter()
+        .map(|column| &column["name"])
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "date",
+            "precipitation",
+            "temp_max",
+            "temp_min",
+            "wind",
+            "weather"
+        ]
+    );
+    let kind = |name: &str| column(&dataset, name)["type"].clone();
+    assert_eq!(kind("date"), "date");
+    assert_eq!(kind("precipitation"), "float");
+    assert_eq!(column(&dataset, "weather")["distinct"], 5);
+    assert_eq!(column(&dataset, "weather")["missing"], 0);
+    assert_eq!(column(&dataset, "date")["distinct"], SEATTLE_WEATHER_ROWS);
+
+    let id = dataset["dataset_id"].as_str().expect("an id");
+    assert_eq!(conductor.get(&format!("/data/{id}")).await.ok(), dataset);
+}
+
+#[tokio::test]
+async fn a_form_with_a_file_is_understood_as_a_browser_sends_it() {
+    let conductor = Conductor::start().without_sandbox().await;
+    let text = "city;rain\nOslo;1,5\nRome;0,25\n";
+    let file = Part::bytes(text.as_bytes()).file_name("../rain in €.csv");
+    let form = Form::new().text("note", "not the file").part("file", file);
+    let request = conductor.request(Method::POST, "/data/").multipart(form);
+    let dataset = Reply::read(request.send().await.expect("the host answers"))
+        .await
+        .ok();
+    assert_eq!(dataset["profile"]["rows"], 2);
+    assert_eq!(dataset["profile"]["dialect"]["delimiter"], ";");
+    assert_eq!(column(&dataset, "rain")["max"], json!(1.5), "{dataset}");
+    let name = dataset["file_name"].as_str().expect("a name");
+    assert!(name.ends_with(".csv") && !name.contains('/'), "{name}");
+}
+
+#[tokio::test]
+async fn what_is_no_csv_is_refused_with_the_reason() {
+    let conductor = Conductor::start().without_sandbox().await;
+    let latin = upload(&conductor, b"city,rain\nK\xf6ln,3\n".to_vec()).await;
+    let message = latin.error(422, "unreadable_data");
+    assert!(message.to_lowercase().contains("utf-8"), "{message}");
+    let empty = upload(&conductor, Vec::new())
+        .await
+        .error(422, "unreadable_data");
+    assert!(empty.contains("empty"), "{empty}");
+    upload(&conductor, b"city,rain\n".to_vec())
+        .await
+        .error(422, "unreadable_data");
+}
+
+#[tokio::test]
+async fn a_file_of_more_than_fifty_megabytes_is_too_large() {
+    let conductor = Conductor::start().without_sandbox().await;
+    let mut bytes = b"city,rain\n".to_vec();
+    bytes.resize(51 * 1024 * 1024, b'x');
+    upload(&conductor, bytes).await.error(413, "too_large");
+}
+
+#[tokio::test]
+async fn an_unknown_dataset_is_not_found() {
+    let conductor = Conductor::start().without_sandbox().await;
+    let id = "0123456789abcdef0123456789abcdef";
+    let message = conductor
+        .get(&format!("/data/{id}"))
+        .await
+        .error(404, "not_found");
+    assert!(message.contains("POST /data/"), "{message}");
+    let request = json!({"prompt": "a chart", "dataset_id": id});
+    conductor
+        .post("/generate_ui/", &request)
+        .await
+        .error(404, "not_found");
+}

@@ -1,0 +1,82 @@
+//! What people see: apps and the home page in a real Chromium.
+
+use e2e::pages::{GradioApp, HomePage, StreamlitApp};
+use e2e::{Browser, Conductor};
+use reqwest::Method;
+use reqwest::header::ACCEPT;
+
+use crate::programs::{GRADIO_SQUARE, STREAMLIT_SQUARE};
+
+#[tokio::test]
+async fn a_gradio_slider_moves_and_the_result_changes() {
+    let conductor = Conductor::start().await;
+    let reply = conductor.run_code(GRADIO_SQUARE).await;
+    let browser = Browser::start().await;
+    let page = GradioApp::open(&browser, reply["url"].as_str().expect("an address")).await;
+    page.has_value("Area", "100").await;
+    page.slide("Side", 2).await;
+    page.has_value("Area", "144").await;
+}
+
+#[tokio::test]
+async fn a_streamlit_slider_moves_and_the_result_changes() {
+    let conductor = Conductor::start().await;
+    let reply = conductor.run_code(STREAMLIT_SQUARE).await;
+    let browser = Browser::start().await;
+    let page = StreamlitApp::open(&browser, reply["url"].as_str().expect("an address")).await;
+    page.shows("The area is 100.").await;
+    page.slide("Side", 2).await;
+    page.shows("The area is 144.").await;
+}
+
+#[tokio::test]
+async fn the_home_page_is_drawn_and_says_what_is_up() {
+    let conductor = Conductor::start().await;
+    let browser = Browser::start().await;
+    let page = HomePage::open(&browser, &conductor).await;
+    assert!(browser.title().await.contains("Conductor"));
+    page.has_health("up").await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_home_page_says_what_is_down() {
+    let conductor = Conductor::start().without_sandbox().await;
+    let browser = Browser::start().await;
+    HomePage::open(&browser, &conductor)
+        .await
+        .has_health("down")
+        .await;
+}
+
+#[tokio::test]
+async fn the_start_is_a_page_for_browsers_and_a_signpost_for_others() {
+    let conductor = Conductor::start().await;
+    let request = conductor
+        .request(Method::GET, "/")
+        .header(ACCEPT, "text/html,*/*;q=0.8");
+    let page = request.send().await.expect("an answer");
+    assert_eq!(page.status(), 200);
+    assert!(page.headers().contains_key("content-security-policy"));
+    assert!(
+        page.text()
+            .await
+            .expect("a page")
+            .contains("<title>Conductor")
+    );
+
+    let signpost = conductor.get("/").await;
+    assert_eq!(
+        (signpost.status, signpost.header("location")),
+        (307, "/docs")
+    );
+    let docs = conductor.get("/docs").await;
+    assert_eq!(docs.status, 200);
+    assert!(docs.body.contains("/run_code/"), "{}", docs.body);
+
+    let health = conductor.get("/health").await;
+    assert_eq!(
+        (health.status, &health.json()["status"]),
+        (200, &serde_json::json!("up"))
+    );
+}
