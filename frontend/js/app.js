@@ -53,16 +53,16 @@ function run() {
   }
   result.code(code);
   result.show("output");
-  execute("/run_code/", code);
+  execute("running", "/run_code/", code);
 }
 
 /** Starts a program as its session's live app. */
 function start(code) {
-  execute("/gradio_ui/", code);
+  execute("preparing", "/gradio_ui/", code);
 }
 
-function execute(path, code) {
-  work("running", async (onEvent, signal) => ({ ...(await api.stream(path, { code, session_id: open }, onEvent, signal)), code }));
+function execute(label, path, code) {
+  work(label, async (onEvent, signal) => ({ ...(await api.stream(path, { code, session_id: open }, onEvent, signal)), code }));
 }
 
 function edit(code) {
@@ -169,7 +169,7 @@ function bringIntoView() {
 function showWorking(isWorking) {
   byId("workbench").setAttribute("aria-busy", String(isWorking));
   byId("build").disabled = isWorking;
-  byId("build").textContent = isWorking ? "Building …" : "Build";
+  byId("build").textContent = isWorking ? "Building…" : "Build";
   byId("run").textContent = isWorking ? "Stop" : "Run";
 }
 

@@ -3,8 +3,9 @@
 /** Prompts; one with `sample` comes with data of its own. */
 export const PROMPTS = [
   { label: "Sales by region, with sample data", prompt: "A dashboard of revenue over time and by region and product, with filters", sample: true },
-  { label: "Loan calculator", prompt: "A loan calculator with a slider for the amount, a slider for the interest rate, a number of years and the monthly payment as result" },
-  { label: "Feedback form", prompt: "A feedback form with name, email, a rating slider from 1 to 5, a comment and a submit button", framework: "gradio" },
+  { label: "Unit converter", prompt: "Convert kilometers to miles with a slider from 0 to 500" },
+  { label: "To-do list", prompt: "A todo list with task and due date", framework: "streamlit" },
+  { label: "Sign-up form", prompt: "A sign-up form with name, email, a dropdown for topic with news, events and jobs, and a checkbox for updates" },
 ];
 
 /** Two years of made-up sales, the same each time. */

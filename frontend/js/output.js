@@ -3,7 +3,6 @@
 import { byId, element } from "./dom.js";
 
 const SHOWN_CHARACTERS = 200_000;
-const PLOTLY = "application/vnd.plotly.v1+json";
 
 export class Output {
   #root = byId("output");
@@ -60,13 +59,18 @@ function rendered(result) {
   if (result.png) return image(`data:image/png;base64,${result.png}`, title, "png");
   if (result.jpeg) return image(`data:image/jpeg;base64,${result.jpeg}`, title, "jpg");
   if (result.svg) return image(`data:image/svg+xml,${encodeURIComponent(result.svg)}`, title, "svg");
-  if (result.extra?.[PLOTLY] || /<script/i.test(result.html ?? "")) {
-    return element("p", { className: "placeholder" }, "An interactive figure. It is drawn in an app: show it with ", element("code", { textContent: "st.plotly_chart(figure)" }), " or ", element("code", { textContent: "gr.Plot(figure)" }), ".");
+  const html = withoutStylesAndScripts(result.html ?? "");
+  const isEmpty = !html.replaceAll(/<[^>]*>/g, "").trim() && !html.includes("<img");
+  if (isInteractive(result) || (result.html && isEmpty)) {
+    return element("p", { className: "placeholder" }, "An interactive figure. It is drawn in an app: show it with Streamlit or with ", element("code", { textContent: "gr.Plot(figure)" }), ".");
   }
-  if (result.html) return frame(result.html);
-  const text = result.text ?? result.markdown ?? result.latex ?? JSON.stringify(result.json ?? result.data ?? result.extra ?? result, null, 2);
+  if (html) return frame(html);
+  const text = result.markdown ?? result.text ?? result.latex ?? JSON.stringify(result.json ?? result.data ?? result.extra ?? result, null, 2);
   return element("pre", { textContent: text });
 }
+
+/** Plotly's and Altair's figures are drawn by scripts, and a program's scripts do not run in this page. */
+const isInteractive = ({ extra }) => Object.keys(extra ?? {}).some((type) => /plotly|vega/.test(type));
 
 function image(source, title, extension) {
   const picture = element("img", { src: source, alt: title });
@@ -74,9 +78,10 @@ function image(source, title, extension) {
   return element("figure", {}, picture, element("figcaption", {}, save));
 }
 
-/** Our content security policy, which the frame inherits, refuses inline styles and would log each one. */
-function withoutStyles(html) {
-  return html.replaceAll(/<style\b[^]*?<\/style\s*>/gi, "").replaceAll(/\sstyle=("[^"]*"|'[^']*')/gi, "");
+/** What the frame would refuse, and log: our content security policy, which it inherits, allows neither. */
+function withoutStylesAndScripts(html) {
+  const inert = html.replaceAll(/<(style|script)\b[^]*?<\/\1\s*>/gi, "");
+  return inert.replaceAll(/\s(style|on\w+)=("[^"]*"|'[^']*')/gi, "");
 }
 
 /**
@@ -86,7 +91,7 @@ function withoutStyles(html) {
 function frame(html) {
   const style = document.body.dataset.frameStyle;
   const made = element("iframe", { title: "Displayed HTML", className: "html", attributes: { sandbox: "allow-same-origin" } });
-  made.srcdoc = `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="${style}"><body>${withoutStyles(html)}`;
+  made.srcdoc = `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="${style}"><body>${html}`;
   made.addEventListener("load", () => {
     made.style.height = `${Math.min(made.contentDocument.documentElement.scrollHeight + 2, 600)}px`;
   });

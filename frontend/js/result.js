@@ -28,7 +28,10 @@ export class Result {
       byId("code-actions").hidden = id !== "show-code";
     });
     byId("reload").addEventListener("click", () => this.preview(this.#url, this.#framework));
-    this.#frame.addEventListener("load", () => this.#frame.classList.add("loaded"));
+    this.#frame.addEventListener("load", () => {
+      this.#frame.classList.add("loaded");
+      this.#placeholder.hidden = Boolean(this.#url);
+    });
     copyOnClick(byId("copy-link"), () => this.#url);
     copyOnClick(byId("copy-code"), () => this.#code);
     byId("edit-code").addEventListener("click", () => actions.edit(this.#code));
@@ -60,6 +63,7 @@ export class Result {
     this.#framework = framework;
     this.#frame.hidden = !url;
     this.#frame.classList.remove("loaded");
+    this.#placeholder.hidden = false;
     this.#placeholder.textContent = url ? "Loading the app …" : reason;
     byId("preview-actions").hidden = !url;
     if (url) {
