@@ -8,7 +8,8 @@ export class ApiError extends Error {
   }
 }
 
-const UNREACHABLE = "Conductor does not answer: is it still running? Start it with `cargo xtask up` and try again";
+const UNREACHABLE =
+  "Conductor does not answer: is it still running? Start it with `cargo xtask up` and try again";
 
 const asError = (status, document) =>
   new ApiError(document?.error?.message ?? `the answer was ${status}, without a reason`, {
@@ -88,7 +89,9 @@ export async function stream(path, body, onEvent, signal) {
     else onEvent(type, data);
   });
   if (done === undefined) {
-    throw new ApiError("the connection broke off before the work was done: reload the page to see how far it came");
+    throw new ApiError(
+      "the connection broke off before the work was done: reload the page to see how far it came",
+    );
   }
   if (done?.error?.request_id) throw asError(response.status, done);
   return done;

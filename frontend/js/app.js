@@ -19,7 +19,10 @@ const steps = new Steps();
 const result = new Result({ edit, start, open: showRevision });
 const dataset = new Dataset(() => {});
 const sessions = new Sessions(forget);
-const selectMode = tabs(["tab-build", "tab-run"], (id) => (byId("workbench").dataset.mode = id === "tab-run" ? "run" : "build"));
+const selectMode = tabs(
+  ["tab-build", "tab-run"],
+  (id) => (byId("workbench").dataset.mode = id === "tab-run" ? "run" : "build"),
+);
 
 /** The id of the session that is open, if one is. */
 let open = null;
@@ -62,7 +65,10 @@ function start(code) {
 }
 
 function execute(label, path, code) {
-  work(label, async (onEvent, signal) => ({ ...(await api.stream(path, { code, session_id: open }, onEvent, signal)), code }));
+  work(label, async (onEvent, signal) => ({
+    ...(await api.stream(path, { code, session_id: open }, onEvent, signal)),
+    code,
+  }));
 }
 
 function edit(code) {
@@ -148,7 +154,8 @@ async function showRevisions({ session_id, revision, gradio_ui_response }) {
 }
 
 function waysOut({ error, code }) {
-  if (editor.value === code && error.line) return { [`Go to line ${error.line}`]: () => goToLine(editor, error.line) };
+  if (editor.value === code && error.line)
+    return { [`Go to line ${error.line}`]: () => goToLine(editor, error.line) };
   if (editor.value === code) return {};
   return {
     "Edit the program": () => {
@@ -180,7 +187,9 @@ function showNotices(notices) {
 
 function showAssumptions(assumptions) {
   byId("assumptions").hidden = !assumptions.length;
-  byId("assumptions").querySelector("ul").replaceChildren(...assumptions.map((text) => element("li", { textContent: text })));
+  byId("assumptions")
+    .querySelector("ul")
+    .replaceChildren(...assumptions.map((text) => element("li", { textContent: text })));
 }
 
 // Sessions
@@ -229,12 +238,26 @@ async function resume(id) {
   }
   remember(id);
   const isExpired = session.status === "expired";
-  showNotices(isExpired ? [`This session expired ${relative(session.expires_at)}. Its programs are kept: “Make live” or a new run brings it back.`] : []);
+  showNotices(
+    isExpired
+      ? [
+          `This session expired ${relative(session.expires_at)}. Its programs are kept: “Make live” or a new run brings it back.`,
+        ]
+      : [],
+  );
   if (session.output) result.output.text("stdout", session.output);
   else result.output.note("Nothing was printed.");
-  if (session.dataset_id) api.dataset(session.dataset_id).then((found) => dataset.show(found), () => {});
+  if (session.dataset_id)
+    api.dataset(session.dataset_id).then(
+      (found) => dataset.show(found),
+      () => {},
+    );
   result.revisions(session);
-  result.preview(session.url, session.framework, isExpired ? "The app has ended with its session." : "This session has no live app.");
+  result.preview(
+    session.url,
+    session.framework,
+    isExpired ? "The app has ended with its session." : "This session has no live app.",
+  );
   if (session.revisions.length) await showRevision(session.revision, true);
   else selectMode("tab-run");
   result.show(session.url ? "preview" : session.revisions.length ? "code" : "output");

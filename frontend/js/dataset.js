@@ -5,7 +5,14 @@ import { announce, byId, element } from "./dom.js";
 
 const LARGEST = 50 * 1024 * 1024;
 const PREVIEW_ROWS = 5;
-const TYPES = { integer: "123", number: "1.5", text: "abc", boolean: "yes/no", date: "date", datetime: "time" };
+const TYPES = {
+  integer: "123",
+  number: "1.5",
+  text: "abc",
+  boolean: "yes/no",
+  date: "date",
+  datetime: "time",
+};
 const DELIMITERS = { ",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars" };
 
 const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
@@ -55,7 +62,11 @@ export class Dataset {
       this.#fail(file.name, `it has ${size(file.size)}, the most is ${size(LARGEST)}: send a part of it`);
       return;
     }
-    const progress = element("progress", { max: 1, value: 0, attributes: { "aria-label": `sending ${file.name}` } });
+    const progress = element("progress", {
+      max: 1,
+      value: 0,
+      attributes: { "aria-label": `sending ${file.name}` },
+    });
     const facts = element("span", { className: "facts", textContent: `${size(file.size)}, reading …` });
     this.#render(file.name, facts, progress);
     const upload = api.upload(file, (part) => (progress.value = part));
@@ -80,7 +91,11 @@ export class Dataset {
     this.#render(
       found.file_name,
       element("span", { className: "facts", textContent: facts }),
-      element("ul", { className: "columns", attributes: { "aria-label": "Columns" } }, ...columns.map(columnChip)),
+      element(
+        "ul",
+        { className: "columns", attributes: { "aria-label": "Columns" } },
+        ...columns.map(columnChip),
+      ),
       ...found.notices.map((notice) => element("p", { className: "notice", textContent: notice })),
       previewTable(found.preview, rows),
     );
@@ -100,18 +115,29 @@ export class Dataset {
   #fail(name, reason) {
     this.#upload = null;
     this.#known = null;
-    this.#render(name, element("p", { className: "reason", textContent: reason, attributes: { role: "alert" } }));
+    this.#render(
+      name,
+      element("p", { className: "reason", textContent: reason, attributes: { role: "alert" } }),
+    );
     this.onChange();
   }
 
   #render(name, ...details) {
-    const remove = element("button", { type: "button", className: "remove", textContent: "×", title: "Remove the file" });
+    const remove = element("button", {
+      type: "button",
+      className: "remove",
+      textContent: "×",
+      title: "Remove the file",
+    });
     remove.setAttribute("aria-label", `Remove ${name}`);
     remove.addEventListener("click", () => {
       this.detach();
       byId("attach").focus();
     });
-    this.#card.replaceChildren(element("div", { className: "name" }, element("strong", { textContent: name }), remove), ...details);
+    this.#card.replaceChildren(
+      element("div", { className: "name" }, element("strong", { textContent: name }), remove),
+      ...details,
+    );
     this.#card.hidden = false;
   }
 
@@ -140,18 +166,36 @@ export class Dataset {
 }
 
 function columnChip(column) {
-  const details = [count(column.distinct, "different value"), column.missing ? `${column.missing.toLocaleString("en")} missing` : "none missing"];
+  const details = [
+    count(column.distinct, "different value"),
+    column.missing ? `${column.missing.toLocaleString("en")} missing` : "none missing",
+  ];
   if (column.min !== undefined) details.push(`${column.min} to ${column.max}`);
   const type = element("span", { className: "type", textContent: TYPES[column.type] ?? column.type });
-  return element("li", { title: `${column.name}: ${details.join(", ")}` }, type, element("span", { textContent: column.name }));
+  return element(
+    "li",
+    { title: `${column.name}: ${details.join(", ")}` },
+    type,
+    element("span", { textContent: column.name }),
+  );
 }
 
 function previewTable(preview, rows) {
   const shown = preview.rows.slice(0, PREVIEW_ROWS);
-  const head = element("tr", {}, ...preview.columns.map((name) => element("th", { textContent: name, scope: "col" })));
-  const body = shown.map((row) => element("tr", {}, ...row.map((cell) => element("td", { textContent: cell }))));
+  const head = element(
+    "tr",
+    {},
+    ...preview.columns.map((name) => element("th", { textContent: name, scope: "col" })),
+  );
+  const body = shown.map((row) =>
+    element("tr", {}, ...row.map((cell) => element("td", { textContent: cell }))),
+  );
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
   const summary = element("summary", { textContent: `First ${Math.min(shown.length, rows)} rows` });
-  const scroller = element("div", { className: "scroller", tabIndex: 0, attributes: { role: "region", "aria-label": "First rows" } }, table);
+  const scroller = element(
+    "div",
+    { className: "scroller", tabIndex: 0, attributes: { role: "region", "aria-label": "First rows" } },
+    table,
+  );
   return element("details", {}, summary, scroller);
 }

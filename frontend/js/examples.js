@@ -2,10 +2,18 @@
 
 /** Prompts; one with `sample` comes with data of its own. */
 export const PROMPTS = [
-  { label: "Sales by region, with sample data", prompt: "A dashboard of revenue over time and by region and product, with filters", sample: true },
+  {
+    label: "Sales by region, with sample data",
+    prompt: "A dashboard of revenue over time and by region and product, with filters",
+    sample: true,
+  },
   { label: "Unit converter", prompt: "Convert kilometers to miles with a slider from 0 to 500" },
   { label: "To-do list", prompt: "A todo list with task and due date", framework: "streamlit" },
-  { label: "Sign-up form", prompt: "A sign-up form with name, email, a dropdown for topic with news, events and jobs, and a checkbox for updates" },
+  {
+    label: "Sign-up form",
+    prompt:
+      "A sign-up form with name, email, a dropdown for topic with news, events and jobs, and a checkbox for updates",
+  },
 ];
 
 /** Two years of made-up sales, the same each time. */

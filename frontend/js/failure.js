@@ -11,7 +11,8 @@ const CAUSES = {
 };
 
 /** IPython rules off its tracebacks by a line, and E2B's protocol joins their first parts without a break. */
-const readable = (traceback) => traceback.replace(/^-{20,}\s*/, "").replace(/(\(most recent call last\))(?=\S)/, "$1\n");
+const readable = (traceback) =>
+  traceback.replace(/^-{20,}\s*/, "").replace(/(\(most recent call last\))(?=\S)/, "$1\n");
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -35,14 +36,24 @@ export function showServiceError(error, actions) {
 }
 
 function show(cause, where, text, traceback, actions, details) {
-  const head = element("p", { className: "cause" }, element("strong", { textContent: cause }), where ? element("span", { className: "facts", textContent: where }) : null);
+  const head = element(
+    "p",
+    { className: "cause" },
+    element("strong", { textContent: cause }),
+    where ? element("span", { className: "facts", textContent: where }) : null,
+  );
   const buttons = Object.entries(actions ?? {}).map(([label, act]) => {
     const button = element("button", { type: "button", className: "quiet", textContent: label });
     button.addEventListener("click", act);
     return button;
   });
   const trace = traceback
-    ? element("details", { dataset: { testid: "traceback" } }, element("summary", { textContent: "Traceback" }), element("pre", { tabIndex: 0, textContent: readable(traceback) }))
+    ? element(
+        "details",
+        { dataset: { testid: "traceback" } },
+        element("summary", { textContent: "Traceback" }),
+        element("pre", { tabIndex: 0, textContent: readable(traceback) }),
+      )
     : null;
   byId("error").replaceChildren(
     head,

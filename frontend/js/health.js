@@ -18,7 +18,8 @@ export async function showHealth() {
   const model = parts.model?.status;
   const down = Object.keys(parts).filter((name) => parts[name].status === "down");
   const working = model === "up" ? "with a model" : model;
-  byId("health-summary").textContent = status === "up" ? `Ready · ${working}` : `Down: ${down.join(", ") || "Conductor"}`;
+  byId("health-summary").textContent =
+    status === "up" ? `Ready · ${working}` : `Down: ${down.join(", ") || "Conductor"}`;
   byId("health-parts").replaceChildren(
     ...Object.entries(parts)
       .toSorted(([one], [other]) => Object.keys(NAMES).indexOf(one) - Object.keys(NAMES).indexOf(other))

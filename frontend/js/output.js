@@ -62,10 +62,20 @@ function rendered(result) {
   const html = withoutStylesAndScripts(result.html ?? "");
   const isEmpty = !html.replaceAll(/<[^>]*>/g, "").trim() && !html.includes("<img");
   if (isInteractive(result) || (result.html && isEmpty)) {
-    return element("p", { className: "placeholder" }, "An interactive figure. It is drawn in an app: show it with Streamlit or with ", element("code", { textContent: "gr.Plot(figure)" }), ".");
+    return element(
+      "p",
+      { className: "placeholder" },
+      "An interactive figure. It is drawn in an app: show it with Streamlit or with ",
+      element("code", { textContent: "gr.Plot(figure)" }),
+      ".",
+    );
   }
   if (html) return frame(html);
-  const text = result.markdown ?? result.text ?? result.latex ?? JSON.stringify(result.json ?? result.data ?? result.extra ?? result, null, 2);
+  const text =
+    result.markdown ??
+    result.text ??
+    result.latex ??
+    JSON.stringify(result.json ?? result.data ?? result.extra ?? result, null, 2);
   return element("pre", { textContent: text });
 }
 
@@ -74,7 +84,12 @@ const isInteractive = ({ extra }) => Object.keys(extra ?? {}).some((type) => /pl
 
 function image(source, title, extension) {
   const picture = element("img", { src: source, alt: title });
-  const save = element("a", { href: source, download: `plot.${extension}`, className: "quiet", textContent: "Save image" });
+  const save = element("a", {
+    href: source,
+    download: `plot.${extension}`,
+    className: "quiet",
+    textContent: "Save image",
+  });
   return element("figure", {}, picture, element("figcaption", {}, save));
 }
 
@@ -90,7 +105,11 @@ function withoutStylesAndScripts(html) {
  */
 function frame(html) {
   const style = document.body.dataset.frameStyle;
-  const made = element("iframe", { title: "Displayed HTML", className: "html", attributes: { sandbox: "allow-same-origin" } });
+  const made = element("iframe", {
+    title: "Displayed HTML",
+    className: "html",
+    attributes: { sandbox: "allow-same-origin" },
+  });
   made.srcdoc = `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="${style}"><body>${html}`;
   made.addEventListener("load", () => {
     made.style.height = `${Math.min(made.contentDocument.documentElement.scrollHeight + 2, 600)}px`;

@@ -11,7 +11,10 @@ export function highlighted(code) {
   let at = 0;
   for (const match of code.matchAll(TOKENS)) {
     const kind = Object.keys(match.groups).find((name) => match.groups[name] !== undefined);
-    parts.append(code.slice(at, match.index), element("span", { className: `py-${kind}`, textContent: match[0] }));
+    parts.append(
+      code.slice(at, match.index),
+      element("span", { className: `py-${kind}`, textContent: match[0] }),
+    );
     at = match.index + match[0].length;
   }
   parts.append(code.slice(at));
@@ -42,7 +45,9 @@ export function makeEditor(area) {
 const lineBefore = (area) => area.value.slice(0, area.selectionStart).split("\n").pop();
 
 // The old command keeps the browser's undo, which setting the value would lose.
-const insert = (area, text) => document.execCommand("insertText", false, text) || area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
+const insert = (area, text) =>
+  document.execCommand("insertText", false, text) ||
+  area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
 
 function outdent(area) {
   const line = lineBefore(area);

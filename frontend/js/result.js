@@ -94,10 +94,18 @@ export class Result {
     const live = session.url ? session.revision : null;
     const options = known.toReversed().map(({ revision, status }) => {
       const state = revision === live ? " · live" : status === "broken" ? " · broken" : "";
-      return element("option", { value: revision, textContent: `v${revision}${state}`, selected: revision === chosen });
+      return element("option", {
+        value: revision,
+        textContent: `v${revision}${state}`,
+        selected: revision === chosen,
+      });
     });
     const choice = element("select", { attributes: { "aria-label": "Version" } }, ...options);
-    const start = element("button", { type: "button", className: "quiet", title: "Start this version as the live app" });
+    const start = element("button", {
+      type: "button",
+      className: "quiet",
+      title: "Start this version as the live app",
+    });
     const name = () => (start.textContent = Number(choice.value) === live ? "Start again" : "Make live");
     name();
     choice.addEventListener("change", () => {

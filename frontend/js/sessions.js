@@ -3,7 +3,11 @@
 import * as api from "./api.js";
 import { announce, byId, element } from "./dom.js";
 
-const UNITS = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000]];
+const UNITS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
 
 /** `in 3 days`, `2 hours ago`. */
 export function relative(time) {
@@ -38,7 +42,10 @@ export class Sessions {
       this.#list.append(...lines);
       this.#next = page.next_offset;
       this.#more.hidden = page.next_offset === null;
-      if (!this.#list.children.length) this.#say("None yet. What you build or run is listed here, and stays for 72 hours after its last use.");
+      if (!this.#list.children.length)
+        this.#say(
+          "None yet. What you build or run is listed here, and stays for 72 hours after its last use.",
+        );
     } catch (error) {
       this.#say(`The list cannot be read: ${error.message}`);
     }
@@ -50,17 +57,40 @@ export class Sessions {
 
   #line(session) {
     const id = session.session_id;
-    const title = session.title || (session.framework ? `A ${session.framework === "gradio" ? "Gradio" : "Streamlit"} app` : "Python");
-    const life = session.status === "expired" ? `expired ${relative(session.expires_at)}` : `expires ${relative(session.expires_at)}`;
+    const title =
+      session.title ||
+      (session.framework ? `A ${session.framework === "gradio" ? "Gradio" : "Streamlit"} app` : "Python");
+    const life =
+      session.status === "expired"
+        ? `expired ${relative(session.expires_at)}`
+        : `expires ${relative(session.expires_at)}`;
     const link = element("a", { href: `#session=${id}`, textContent: title });
     if (id === this.#open) link.setAttribute("aria-current", "true");
-    const remove = element("button", { type: "button", className: "quiet danger", textContent: "Delete", attributes: { "aria-label": `Delete ${title}` } });
+    const remove = element("button", {
+      type: "button",
+      className: "quiet danger",
+      textContent: "Delete",
+      attributes: { "aria-label": `Delete ${title}` },
+    });
     remove.addEventListener("click", () => this.#delete(id, title, remove));
     return element(
       "li",
       { dataset: { testid: "session", session: id } },
-      element("span", { className: "badge", dataset: { state: session.status }, textContent: session.status }),
-      element("span", { className: "title" }, link, element("span", { className: "facts", textContent: life, title: new Date(session.expires_at).toLocaleString() })),
+      element("span", {
+        className: "badge",
+        dataset: { state: session.status },
+        textContent: session.status,
+      }),
+      element(
+        "span",
+        { className: "title" },
+        link,
+        element("span", {
+          className: "facts",
+          textContent: life,
+          title: new Date(session.expires_at).toLocaleString(),
+        }),
+      ),
       remove,
     );
   }

@@ -27,7 +27,12 @@ export class Steps {
     this.#finish("done");
     // The time changes all the while, so it is not read out.
     const time = element("span", { className: "time", attributes: { "aria-hidden": "true" } });
-    const line = element("li", { dataset: { state: "working" } }, element("span", { textContent: sentence(label) }), time);
+    const line = element(
+      "li",
+      { dataset: { state: "working" } },
+      element("span", { textContent: sentence(label) }),
+      time,
+    );
     this.#list.append(line);
     this.#current = { line, time, begun: performance.now() };
     this.#tick();
@@ -50,8 +55,18 @@ export class Steps {
   #end(state, label) {
     clearInterval(this.#ticking);
     this.#finish(state);
-    const total = element("span", { className: "time", textContent: seconds(performance.now() - this.#begun) });
-    this.#list.append(element("li", { dataset: { state }, className: "total" }, element("span", { textContent: label }), total));
+    const total = element("span", {
+      className: "time",
+      textContent: seconds(performance.now() - this.#begun),
+    });
+    this.#list.append(
+      element(
+        "li",
+        { dataset: { state }, className: "total" },
+        element("span", { textContent: label }),
+        total,
+      ),
+    );
     this.#show(state);
   }
 

@@ -48,7 +48,12 @@ curl -s ${origin}/generate_ui/ \\
 export function showTerminal() {
   byId("terminal").append(
     ...LINES.map(([title, line]) => {
-      const copy = element("button", { type: "button", className: "quiet", textContent: "Copy", attributes: { "aria-label": `Copy: ${title}` } });
+      const copy = element("button", {
+        type: "button",
+        className: "quiet",
+        textContent: "Copy",
+        attributes: { "aria-label": `Copy: ${title}` },
+      });
       copyOnClick(copy, () => line);
       const head = element("div", { className: "row" }, element("h3", { textContent: title }), copy);
       return element("div", { className: "line" }, head, element("pre", { tabIndex: 0, textContent: line }));
