@@ -110,13 +110,14 @@ impl Running {
         let _ = killpg(self.group, self.ask);
     }
 
-    /// Waits until the child has ended, kills what is left of its group at `deadline`.
-    pub fn stop_until(&mut self, deadline: Instant) {
+    /// Waits until the child has ended, kills what is left of its group at `deadline`. Says whether the
+    /// child ended by itself and well.
+    pub fn stop_until(&mut self, deadline: Instant) -> bool {
         while matches!(self.ended(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(LOOK);
         }
         let _ = killpg(self.group, Signal::SIGKILL);
-        let _ = self.child.wait();
+        self.child.wait().is_ok_and(|status| status.success())
     }
 
     /// Waits for the end; asked to end meanwhile, takes the child along.

@@ -97,8 +97,30 @@ fn serve(
         }
         watch(&mut services, options.logs)
     });
-    service::stop_all(&mut services);
+    let cut_off = service::stop_all(&mut services);
+    if cut_off.contains(&"sandbox")
+        && let Err(error) = clean_up_after_sandbox(workspace, options, state)
+    {
+        steps.say(&format!(
+            "cannot clean up after the sandbox service: {error:#}; the next start will"
+        ));
+    }
     outcome
+}
+
+/// Removes the folders of a sandbox service that crashed or was killed. The service itself does that when
+/// it starts, so one is started once more and stopped.
+fn clean_up_after_sandbox(workspace: &Workspace, options: &Options, state: &Path) -> Result<()> {
+    let command = sandbox_command(workspace, options, state, 0)?;
+    // A name of its own keeps the last words of the crashed service in the log.
+    let mut service = Service::start("clean-up", command, state)?;
+    let deadline = Instant::now() + process::GRACE;
+    while service.address().is_none() && Instant::now() < deadline {
+        service.must_run()?;
+        thread::sleep(process::LOOK);
+    }
+    service::stop_all(&mut vec![service]);
+    Ok(())
 }
 
 /// Where everything listens.
@@ -122,7 +144,7 @@ fn start(
     let mut sandbox = None;
     if settings.sandboxes_elsewhere().is_none() {
         steps.run("start sandbox", |_| {
-            let mut command = sandbox_command(workspace, options, state)?;
+            let mut command = sandbox_command(workspace, options, state, options.sandbox_port)?;
             command.envs(settings.log_level().map(|level| ("SANDBOX_LOG", level)));
             let started = Service::start("sandbox", command, state)?;
             services.push(started);
@@ -158,12 +180,14 @@ fn start(
     })
 }
 
-fn sandbox_command(workspace: &Workspace, options: &Options, state: &Path) -> Result<Command> {
+fn sandbox_command(
+    workspace: &Workspace,
+    options: &Options,
+    state: &Path,
+    port: u16,
+) -> Result<Command> {
     let mut command = service_command(workspace, "sandbox")?;
-    command
-        .arg("serve")
-        .arg("--listen")
-        .arg(listen(options.sandbox_port));
+    command.arg("serve").arg("--listen").arg(listen(port));
     command.arg("--venv").arg(python::SANDBOX.folder(workspace));
     command.arg("--state-dir").arg(state.join("sandbox"));
     if options.insecure_no_isolation {

@@ -56,7 +56,7 @@ impl Service {
     pub fn wait_until_it_listens(&mut self, limit: Duration) -> Result<SocketAddr> {
         let deadline = Instant::now() + limit;
         loop {
-            if let Some(address) = listening_on(&self.read_log()) {
+            if let Some(address) = self.address() {
                 return Ok(address);
             }
             self.must_run()?;
@@ -71,6 +71,11 @@ impl Service {
             }
             thread::sleep(LOOK);
         }
+    }
+
+    /// Where it listens, once it has said so.
+    pub fn address(&self) -> Option<SocketAddr> {
+        listening_on(&self.read_log())
     }
 
     /// An error with its last words if it has ended.
@@ -125,16 +130,21 @@ impl Service {
     }
 }
 
-/// Asks all of them to end at once, and waits for each; what does not end in time is killed.
-pub fn stop_all(services: &mut Vec<Service>) {
+/// Asks all of them to end at once, and waits for each; what does not end in time is killed. The names of
+/// those that could not end in good order.
+pub fn stop_all(services: &mut Vec<Service>) -> Vec<&'static str> {
     // The host first: its requests may still be talking to the sandbox.
     for service in services.iter().rev() {
         service.running.ask_to_end();
     }
     let deadline = Instant::now() + GRACE;
+    let mut cut_off = Vec::new();
     for mut service in services.drain(..).rev() {
-        service.running.stop_until(deadline);
+        if !service.running.stop_until(deadline) {
+            cut_off.push(service.name);
+        }
     }
+    cut_off
 }
 
 fn listening_on(log: &str) -> Option<SocketAddr> {
@@ -171,7 +181,7 @@ mod tests {
             .wait_until_it_listens(Duration::from_secs(10))
             .expect("it says so");
         assert_eq!(address.to_string(), "127.0.0.1:4567");
-        stop_all(&mut vec![service]);
+        assert!(stop_all(&mut vec![service]).contains(&"waiter"));
     }
 
     #[test]

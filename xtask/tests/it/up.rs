@@ -10,6 +10,11 @@ fn ctrl_c_and_sigterm_stop_everything() {
         up.signal(signal);
         assert_eq!(up.exit_code(), Some(0), "{}", up.output());
         checkout.wait_until_all_processes_are_gone();
+        assert_eq!(
+            checkout.processes("sandbox").len(),
+            2,
+            "one start is enough"
+        );
         assert!(
             up.output().contains("everything has ended"),
             "{}",
@@ -33,6 +38,25 @@ fn a_crash_of_one_part_stops_the_others_and_names_it() {
         assert!(up.output().contains(&error), "{}", up.output());
         assert!(up.output().contains(last_words), "{}", up.output());
     }
+}
+
+#[test]
+fn after_a_crash_of_the_sandbox_a_start_cleans_up() {
+    let checkout = Checkout::new();
+    let mut up = checkout.up();
+    checkout.write("crash-sandbox", "");
+    assert_eq!(up.exit_code(), Some(1), "{}", up.output());
+    checkout.wait_until_all_processes_are_gone();
+    assert_eq!(
+        checkout.processes("host").len(),
+        2,
+        "the host was started once"
+    );
+    assert_eq!(
+        checkout.processes("sandbox").len(),
+        4,
+        "the sandbox was started again"
+    );
 }
 
 #[test]
