@@ -19,6 +19,7 @@ use crate::App;
 use crate::body::GuestBody;
 use crate::guest::{Component, Guest, Services};
 use crate::limits::{CpuLimitReached, CpuMeter, MemoryLimitReached};
+use crate::request_body::RequestBody;
 
 type Head = Result<Response<WasiBody>, ErrorCode>;
 
@@ -119,7 +120,7 @@ impl Instance {
         let request = store
             .data_mut()
             .http()
-            .new_incoming_request(Scheme::Http, request)?;
+            .new_incoming_request(Scheme::Http, request.map(RequestBody::new))?;
         let head = store.data_mut().http().new_response_outparam(head)?;
         meter
             .measure(async {

@@ -33,6 +33,7 @@ pub mod manifest;
 mod outbound;
 mod output;
 mod request;
+mod request_body;
 mod routes;
 mod server;
 mod variables;

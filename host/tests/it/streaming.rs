@@ -108,6 +108,17 @@ async fn a_large_body_arrives_unchanged() {
 }
 
 #[tokio::test]
+async fn an_answer_reaches_a_client_that_is_still_sending() {
+    let host = start();
+    let request = client()
+        .post(format!("{}/guest/hello", host.url))
+        .timeout(DEADLINE)
+        .body(vec![7; 32 * 1024 * 1024]);
+    let answer = request.send().await.expect("an answer, not a reset");
+    assert_eq!(answer.text().await.expect("a body"), "hello");
+}
+
+#[tokio::test]
 async fn a_stream_whose_component_breaks_down_is_cut_off() {
     let host = start();
     let response = host.get("half").await;
