@@ -11,6 +11,14 @@ impl ApiKey {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// A text of the model's service without the key, should it repeat that.
+    pub fn hidden_in(&self, text: &str) -> String {
+        if self.is_empty() {
+            return text.to_owned();
+        }
+        text.replace(&self.0, "***")
+    }
 }
 
 impl fmt::Debug for ApiKey {

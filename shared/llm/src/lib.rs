@@ -153,6 +153,7 @@ fn read_answer(config: &LlmConfig, status: u16, bytes: &[u8]) -> Result<Completi
         let said = answer["error"]["message"]
             .as_str()
             .unwrap_or("no reason given");
+        let said = config.api_key.hidden_in(said);
         let message: String = said.chars().take(300).collect();
         return Err(match status {
             401 | 403 => LlmError::KeyRefused {

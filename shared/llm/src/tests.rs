@@ -65,6 +65,12 @@ fn refusals_name_the_way_out_and_never_the_key() {
         "{text}"
     );
     assert!(!format!("{:?}", config("sk-secret")).contains("sk-secret"));
+    let echo = answer(500, r#"{"error":{"message":"who is sk-secret?"}}"#);
+    let text = echo.expect_err("500 is no answer").to_string();
+    assert!(
+        text.contains("who is ***?") && !text.contains("sk-secret"),
+        "{text}"
+    );
     let cut = r#"{"choices":[{"message":{"content":"x"},"finish_reason":"length"}]}"#;
     assert_eq!(answer(200, cut), Err(LlmError::CutOff));
     assert!(matches!(
