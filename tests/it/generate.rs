@@ -53,8 +53,8 @@ async fn a_file_and_a_sentence_become_a_streamlit_dashboard_with_working_filters
     page.has_metric("Average temp max", "16.4").await;
     page.draws_charts(2).await;
 
-    let (days, rain) = facts_of("drizzle");
-    page.choose("Weather", "drizzle").await;
+    let (days, rain) = facts_of("snow");
+    page.choose("Weather", "snow").await;
     page.has_metric("Rows", &days.to_string()).await;
     page.has_metric("Total precipitation", &format!("{rain:.0}"))
         .await;
@@ -72,8 +72,8 @@ async fn a_file_and_a_sentence_become_a_gradio_dashboard_with_working_filters() 
     page.has_value("Total precipitation", "4,426").await;
     page.draws_charts(2).await;
 
-    let (days, _) = facts_of("drizzle");
-    page.choose("Weather", "drizzle").await;
+    let (days, _) = facts_of("snow");
+    page.choose("Weather", "snow").await;
     page.has_value("Rows", &days.to_string()).await;
 }
 

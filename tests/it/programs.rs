@@ -29,8 +29,9 @@ side = st.slider("Side", 0, 100, 10)
 st.write(f"The area is {side * side}.")
 "#;
 
-/// It raises before there is an app.
+/// It raises while it builds its app.
 pub const GRADIO_BROKEN: &str = r#"import gradio as gr
 print("brewing")
-raise RuntimeError("no coffee")
+with gr.Blocks() as demo:
+    raise RuntimeError("no coffee")
 "#;

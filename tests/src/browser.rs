@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::wait::until;
+use crate::wait::in_time;
 
 /// What makes Chromium start fast and stay off the network.
 const FLAGS: [&str; 10] = [
@@ -81,7 +81,7 @@ impl Browser {
     /// Waits for the first element that a CSS selector finds.
     pub async fn find(&self, css: &str) -> Element {
         let what = format!("the page has `{css}`");
-        until(&what, async || {
+        self.until(&what, async || {
             self.client.find(Locator::Css(css)).await.ok()
         })
         .await
@@ -90,7 +90,7 @@ impl Browser {
     /// Waits until an XPath finds something.
     pub async fn find_by_path(&self, path: &str) -> Element {
         let what = format!("the page has `{path}`");
-        until(&what, async || {
+        self.until(&what, async || {
             self.client.find(Locator::XPath(path)).await.ok()
         })
         .await
@@ -107,10 +107,21 @@ impl Browser {
     /// Waits until the page shows a text.
     pub async fn shows(&self, text: &str) {
         let what = format!("the page shows `{text}`");
-        until(&what, async || {
+        self.until(&what, async || {
             self.text().await.contains(text).then_some(())
         })
         .await;
+    }
+
+    /// Waits until `condition` gives something; else shows what the page looks like.
+    pub async fn until<T>(&self, what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
+        if let Some(found) = in_time(condition).await {
+            return found;
+        }
+        let picture = std::env::temp_dir().join(format!("e2e-{}.png", std::process::id()));
+        std::fs::write(&picture, self.screenshot().await).expect("a picture can be written");
+        let (picture, text) = (picture.display(), self.text().await);
+        panic!("waited in vain until {what}; the page is in {picture} and says:\n{text}");
     }
 
     /// Runs a script in the page; gives what it returns.

@@ -72,6 +72,8 @@ impl Start {
             sandbox_keys: self.sandbox_keys,
             client: Client::builder()
                 .no_proxy()
+                // A connection from before a restart is of no use after it.
+                .pool_max_idle_per_host(0)
                 .redirect(reqwest::redirect::Policy::none())
                 .build()
                 .expect("the client needs nothing of the machine"),

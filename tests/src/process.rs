@@ -21,12 +21,15 @@ pub struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
+    /// Where its part of the log begins: it may have run before.
+    begin: usize,
 }
 
 impl Process {
     /// Starts `command`; what it writes is added to `<name>.log` in `folder`.
     pub fn start(name: &'static str, mut command: Command, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
+        let begin = fs::read(&log).map_or(0, |bytes| bytes.len());
         let file = File::options()
             .create(true)
             .append(true)
@@ -47,19 +50,23 @@ impl Process {
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
-        Self { name, child, log }
+        Self {
+            name,
+            child,
+            log,
+            begin,
+        }
     }
 
     /// Waits for a line with `before` in it, and gives the word after that.
     pub async fn word_after(&mut self, before: &str) -> String {
         let what = format!("{} says `{before}`", self.name);
         until(&what, async || {
-            let log = self.log();
+            let log = self.log().split_off(self.begin);
             // Only whole lines: the rest may still be on its way.
             let whole = &log[..log.rfind('\n').map_or(0, |end| end + 1)];
             let said = whole
                 .lines()
-                .rev()
                 .find_map(|line| line.split_once(before))
                 .and_then(|(_, after)| after.split_whitespace().next());
             if said.is_none() {
@@ -71,10 +78,10 @@ impl Process {
         .await
     }
 
-    /// What it wrote.
+    /// What it wrote, in earlier runs, too.
     pub fn log(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8(bytes).expect("logs are UTF-8")
     }
 
     /// Ends it as an operator would.

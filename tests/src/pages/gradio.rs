@@ -4,7 +4,6 @@ use fantoccini::elements::Element;
 use fantoccini::key::Key;
 
 use crate::Browser;
-use crate::wait::until;
 
 /// The page of a Gradio app.
 pub struct GradioApp<'a> {
@@ -42,17 +41,18 @@ impl<'a> GradioApp<'a> {
     pub async fn has_value(&self, label: &str, value: &str) {
         let field = self.field(label).await;
         let what = format!("`{label}` is {value}");
-        until(&what, async || {
-            let shown = field.prop("value").await.ok().flatten()?;
-            (shown == value).then_some(())
-        })
-        .await;
+        self.browser
+            .until(&what, async || {
+                let shown = field.prop("value").await.ok().flatten()?;
+                (shown == value).then_some(())
+            })
+            .await;
     }
 
     /// Waits until so many charts are drawn.
     pub async fn draws_charts(&self, count: usize) {
         let what = format!("{count} charts are drawn");
-        until(&what, async || {
+        self.browser.until(&what, async || {
             let script =
                 "return document.querySelectorAll('.vega-embed canvas, .vega-embed svg').length";
             (self.browser.run(script).await.as_u64()? >= count as u64).then_some(())
@@ -85,11 +85,10 @@ impl<'a> GradioApp<'a> {
     }
 }
 
-/// The block that carries a label.
+/// The innermost block that carries a label.
 fn block(label: &str) -> String {
-    format!(
-        "(//*[contains(concat(' ', @class, ' '), ' block ')][.//*[normalize-space(text())='{label}']])[last()]"
-    )
+    let has_label = format!(".//*[@data-testid='block-info'][normalize-space()='{label}']");
+    format!("(//*[contains(concat(' ', @class, ' '), ' block ')][{has_label}])[last()]")
 }
 
 async fn press(element: &Element, key: Key) {

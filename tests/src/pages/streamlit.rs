@@ -3,7 +3,6 @@
 use fantoccini::key::Key;
 
 use crate::Browser;
-use crate::wait::until;
 
 /// The page of a Streamlit app.
 pub struct StreamlitApp<'a> {
@@ -30,7 +29,7 @@ impl<'a> StreamlitApp<'a> {
 
     /// Moves the slider with this label by some steps to the right.
     pub async fn slide(&self, label: &str, steps: usize) {
-        let path = format!("{}//*[@role='slider']", widget("stSlider", label));
+        let path = format!("{}//input[@type='range']", widget("stSlider", label));
         let slider = self.browser.find_by_path(&path).await;
         let key = char::from(Key::Right).to_string();
         for _ in 0..steps {
@@ -45,21 +44,22 @@ impl<'a> StreamlitApp<'a> {
             widget("stMetric", label)
         );
         let what = format!("the metric `{label}` is {value}");
-        until(&what, async || {
-            // Streamlit may put another element in its place at any time.
-            let metric = self.browser.find_by_path(&path).await;
-            let shown = metric.text().await.ok()?;
-            (shown.trim() == value).then_some(())
-        })
-        .await;
+        self.browser
+            .until(&what, async || {
+                // Streamlit may put another element in its place at any time.
+                let metric = self.browser.find_by_path(&path).await;
+                let shown = metric.text().await.ok()?;
+                (shown.trim() == value).then_some(())
+            })
+            .await;
     }
 
     /// Waits until so many charts are drawn.
     pub async fn draws_charts(&self, count: usize) {
         let what = format!("{count} charts are drawn");
-        until(&what, async || {
+        self.browser.until(&what, async || {
             let script =
-                "return document.querySelectorAll('[data-testid=stVegaLiteChart] canvas').length";
+                "return document.querySelectorAll('[data-testid=stVegaLiteChart] > :is(svg, canvas)').length";
             (self.browser.run(script).await.as_u64()? >= count as u64).then_some(())
         })
         .await;
