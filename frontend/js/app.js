@@ -72,9 +72,14 @@ function execute(label, path, code) {
 }
 
 function edit(code) {
-  editor.value = code;
+  setCode(code);
   selectMode("tab-run");
   editor.focus();
+}
+
+/** Fills the editor, and shows it from its beginning. */
+function setCode(code) {
+  editor.value = code;
   editor.setSelectionRange(0, 0);
   editor.scrollTop = 0;
 }
@@ -276,7 +281,7 @@ async function showRevision(number, asItWas = false) {
       prompt.value = asked;
       selectMode("tab-build");
     } else {
-      editor.value = code;
+      setCode(code);
       selectMode("tab-run");
     }
   } catch (error) {
@@ -311,12 +316,12 @@ function showExamples() {
   byId("prompt-examples").append(...prompts);
   const programs = PROGRAMS.map(({ label, code }) =>
     chip(label, () => {
-      editor.value = code;
+      setCode(code);
       byId("run").focus();
     }),
   );
   byId("code-examples").append(...programs);
-  editor.value = PROGRAMS[1].code;
+  setCode(PROGRAMS[1].code);
 }
 
 function submitOn(form, act) {

@@ -58,7 +58,8 @@ plt.title("Two waves")
 plt.legend()
 plt.show()
 
-pd.DataFrame({"x": x, "sine": np.sin(x)}).describe().round(2)`,
+waves = pd.DataFrame({"x": x, "sine": np.sin(x)})
+waves.describe().round(2)`,
   },
   {
     label: "Gradio app",
