@@ -60,16 +60,19 @@ pub fn run_with(
     steps.run("frontend", |_| frontend::build(workspace))
 }
 
-/// Builds the default members, all at once.
+/// Builds the two services, with the features that the tests have them built with.
 ///
-/// `-p host -p sandbox` would be fewer crates, but with other features switched on (`serde_json`,
-/// `indexmap`, `id-arena`, `syn` differ), so that wasmtime and all of cranelift would be compiled a
-/// second time for the tests. One selection everywhere means that every crate is compiled once.
+/// Cargo switches features on by what is selected together: `-p host -p sandbox`, a plain `cargo build` and
+/// `cargo nextest run` each give other ones (to `serde_json`, `indexmap`, `typenum`, …), and cranelift and
+/// wasmtime, which depend on those, would be compiled anew for each, minutes every time. So all default
+/// members are selected, as for the tests, and `--examples` (there are next to none) makes cargo count the
+/// dependencies of tests, too, without compiling them.
 fn native(workspace: &Workspace, step: &Step) -> Result<String> {
+    let arguments = ["build", "--bin", "host", "--bin", "sandbox", "--examples"];
     cargo::run(
         step,
         "the native build",
-        &mut cargo::command(workspace, &["build"]),
+        &mut cargo::command(workspace, &arguments),
     )?;
     Ok("built".to_owned())
 }

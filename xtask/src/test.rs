@@ -53,9 +53,6 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
 }
 
 /// Compiles the tests and, with them, the host and the sandbox service that they start.
-///
-/// A `cargo build` before would be lost time: dependencies of tests switch on features (of `regex-syntax`
-/// and `num-traits`, for two), so that what depends on those would be compiled twice.
 fn compile(workspace: &Workspace, step: &Step) -> Result<String> {
     let arguments: &[&str] = if has_nextest() {
         &["nextest", "run", "--no-run"]
