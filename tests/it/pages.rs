@@ -1,7 +1,7 @@
 //! What people see: apps and the home page in a real Chromium.
 
 use e2e::pages::{GradioApp, HomePage, StreamlitApp};
-use e2e::{Browser, Conductor};
+use e2e::{Browser, Conductor, seattle_weather};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 
@@ -47,6 +47,44 @@ async fn the_home_page_says_what_is_down() {
         .await
         .has_health("down")
         .await;
+}
+
+#[tokio::test]
+async fn a_person_builds_a_dashboard_in_the_page() {
+    let conductor = Conductor::start().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("seattle-weather.csv");
+    std::fs::write(&file, seattle_weather()).expect("the folder can be written");
+
+    let browser = Browser::start().await;
+    let home = HomePage::open(&browser, &conductor).await;
+    home.build(&file, "rain and temperature over time by weather")
+        .await;
+    home.has_status("done").await;
+    home.lists_a_session().await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    home.enter_preview().await;
+    let app = StreamlitApp::here(&browser).await;
+    app.has_metric("Rows", "1,461").await;
+    app.open_the_sidebar().await;
+    app.choose("Weather", "snow").await;
+    app.has_metric("Rows", "26").await;
+}
+
+#[tokio::test]
+async fn a_person_runs_python_in_the_page() {
+    let conductor = Conductor::start().await;
+    let browser = Browser::start().await;
+    let home = HomePage::open(&browser, &conductor).await;
+    home.run("x = 6\nprint(x * 7)").await;
+    home.has_status("done").await;
+    home.has_output("42").await;
+    home.run("import matplotlib.pyplot as plt\nplt.plot([x, 1])\nplt.show()")
+        .await;
+    home.has_picture().await;
+    home.run("x / 0").await;
+    home.has_error("division by zero").await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test]

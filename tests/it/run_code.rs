@@ -198,6 +198,21 @@ async fn a_client_that_goes_away_interrupts_its_run() {
 }
 
 #[tokio::test]
+async fn runs_of_one_session_wait_for_each_other() {
+    let conductor = Conductor::start().await;
+    let session = conductor.run_code("running = 0").await["session_id"].clone();
+    let code = "import time\n\
+                running += 1\n\
+                time.sleep(0.3)\n\
+                print(running)\n\
+                running -= 1";
+    let runs = (0..4).map(|_| conductor.run_in(&session, code));
+    for reply in futures_util::future::join_all(runs).await {
+        assert_eq!(reply["output"], "1\n", "{reply}");
+    }
+}
+
+#[tokio::test]
 async fn output_beyond_a_mebibyte_is_left_out_and_said_to_be() {
     let conductor = Conductor::start().await;
     let reply = conductor

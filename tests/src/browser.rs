@@ -96,6 +96,12 @@ impl Browser {
         .await
     }
 
+    /// Goes into a frame: from now on all that is found is in there.
+    pub async fn enter(&self, css: &str) {
+        let frame = self.find(css).await;
+        frame.enter_frame().await.expect("it is a frame");
+    }
+
     /// All visible text of the page.
     pub async fn text(&self) -> String {
         let text = self

@@ -13,7 +13,14 @@ impl<'a> StreamlitApp<'a> {
     /// Opens it and waits until its script has run.
     pub async fn open(browser: &'a Browser, url: &str) -> Self {
         browser.open(url).await;
-        browser.find("[data-testid=stApp][data-test-script-state=notRunning] [data-testid=stElementContainer]").await;
+        Self::here(browser).await
+    }
+
+    /// The app that the browser shows already.
+    pub async fn here(browser: &'a Browser) -> Self {
+        browser
+            .find("[data-testid=stApp][data-test-script-state=notRunning] [data-testid=stElementContainer]")
+            .await;
         Self { browser }
     }
 
@@ -25,6 +32,18 @@ impl<'a> StreamlitApp<'a> {
     /// All visible text.
     pub async fn text(&self) -> String {
         self.browser.text().await
+    }
+
+    /// Opens the sidebar, which hides where there is little room.
+    pub async fn open_the_sidebar(&self) {
+        let button = self
+            .browser
+            .find("[data-testid=stExpandSidebarButton]")
+            .await;
+        button.click().await.expect("buttons can be clicked");
+        self.browser
+            .find("[data-testid=stSidebarCollapseButton]")
+            .await;
     }
 
     /// Moves the slider with this label by some steps to the right.
