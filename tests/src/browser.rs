@@ -96,6 +96,16 @@ impl Browser {
         .await
     }
 
+    /// Clicks what an XPath finds, once it is there and holds still.
+    pub async fn click(&self, path: &str) {
+        let what = format!("`{path}` can be clicked");
+        self.until(&what, async || {
+            let element = self.client.find(Locator::XPath(path)).await.ok()?;
+            element.click().await.ok()
+        })
+        .await;
+    }
+
     /// Goes into a frame: from now on all that is found is in there.
     pub async fn enter(&self, css: &str) {
         let frame = self.find(css).await;

@@ -70,11 +70,9 @@ impl<'a> GradioApp<'a> {
     /// Chooses from the list with this label.
     pub async fn choose(&self, label: &str, option: &str) {
         let path = format!("{}//input", block(label));
-        let list = self.browser.find_by_path(&path).await;
-        list.click().await.expect("lists can be opened");
+        self.browser.click(&path).await;
         let path = format!("//*[@role='option'][contains(normalize-space(), '{option}')]");
-        let option = self.browser.find_by_path(&path).await;
-        option.click().await.expect("options can be clicked");
+        self.browser.click(&path).await;
     }
 
     async fn field(&self, label: &str) -> Element {

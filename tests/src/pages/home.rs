@@ -92,8 +92,8 @@ impl<'a> HomePage<'a> {
     }
 
     async fn click(&self, name: &str) {
-        let button = self.browser.find(&format!("[data-testid={name}]")).await;
-        button.click().await.expect("buttons can be clicked");
+        let path = format!("//*[@data-testid='{name}']");
+        self.browser.click(&path).await;
     }
 
     async fn fill(&self, name: &str, text: &str) {

@@ -36,14 +36,8 @@ impl<'a> StreamlitApp<'a> {
 
     /// Opens the sidebar, which hides where there is little room.
     pub async fn open_the_sidebar(&self) {
-        let button = self
-            .browser
-            .find("[data-testid=stExpandSidebarButton]")
-            .await;
-        button.click().await.expect("buttons can be clicked");
-        self.browser
-            .find("[data-testid=stSidebarCollapseButton]")
-            .await;
+        let button = "//*[@data-testid='stExpandSidebarButton']";
+        self.browser.click(button).await;
     }
 
     /// Moves the slider with this label by some steps to the right.
@@ -95,18 +89,15 @@ impl<'a> StreamlitApp<'a> {
     /// Presses the button with this text.
     pub async fn press(&self, text: &str) {
         let path = format!("//button[normalize-space()='{text}']");
-        let button = self.browser.find_by_path(&path).await;
-        button.click().await.expect("buttons can be clicked");
+        self.browser.click(&path).await;
     }
 
     /// Chooses from the filter with this label.
     pub async fn choose(&self, label: &str, option: &str) {
         let path = format!("{}//input", widget("stMultiSelect", label));
-        let filter = self.browser.find_by_path(&path).await;
-        filter.click().await.expect("filters can be opened");
+        self.browser.click(&path).await;
         let path = format!("//*[@role='option'][normalize-space()='{option}']");
-        let option = self.browser.find_by_path(&path).await;
-        option.click().await.expect("options can be clicked");
+        self.browser.click(&path).await;
     }
 }
 
