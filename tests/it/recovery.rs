@@ -150,3 +150,23 @@ async fn a_deleted_session_is_gone_with_its_sandbox() {
         .await
         .error(404, "not_found");
 }
+
+#[tokio::test]
+async fn a_session_is_named_and_prolonged() {
+    let conductor = Conductor::start().await;
+    let session = conductor.run_code("x = 1").await["session_id"].clone();
+    let path = format!("/session/{}", session.as_str().expect("an id"));
+    let before = conductor.get(&path).await.ok();
+    let change = json!({"title": "Übung", "extend": true});
+    let request = conductor.request(Method::PATCH, &path).json(&change);
+    let after = Reply::read(request.send().await.expect("an answer"))
+        .await
+        .ok();
+    assert_eq!(after["title"], "Übung");
+    assert_eq!(after["status"], "idle");
+    assert!(
+        after["expires_at"].as_str() >= before["expires_at"].as_str(),
+        "{after}"
+    );
+    assert_eq!(conductor.get(&path).await.ok(), after);
+}

@@ -227,3 +227,39 @@ async fn output_beyond_a_mebibyte_is_left_out_and_said_to_be() {
     );
     assert!(output.chars().all(|letter| letter == 'é'));
 }
+
+#[tokio::test]
+async fn a_program_that_ends_its_own_process_is_named_and_its_session_goes_on() {
+    let conductor = Conductor::start().await;
+    let session = conductor.run_code("x = 1").await["session_id"].clone();
+    let reply = conductor.run_in(&session, "import os; os._exit(3)").await;
+    assert_eq!(reply["error"]["kind"], "killed", "{reply}");
+    let reply = conductor.run_in(&session, "print('again')").await;
+    assert_eq!(reply["output"], "again\n", "{reply}");
+
+    let reply = conductor.run_in(&session, "import sys; sys.exit(3)").await;
+    assert_eq!(reply["error"]["name"], "SystemExit", "{reply}");
+    let reply = conductor.run_in(&session, "print('again')").await;
+    assert_eq!(reply["output"], "again\n", "{reply}");
+}
+
+#[tokio::test]
+async fn a_program_that_asks_for_input_fails_instead_of_waiting() {
+    let conductor = Conductor::start().await;
+    let reply = conductor.run_code("name = input('Who? ')").await;
+    assert_eq!(reply["error"]["kind"], "raised", "{reply}");
+    assert_eq!(reply["error"]["line"], 1, "{reply}");
+}
+
+#[tokio::test]
+async fn programs_have_a_home_of_their_own_and_no_network() {
+    let conductor = Conductor::start().await;
+    let code = "import os, socket\n\
+                print(os.getcwd())\n\
+                try:\n    socket.create_connection(('192.0.2.1', 80), 2)\n\
+                except OSError as error:\n    print(error.strerror)";
+    let reply = conductor.run_code(code).await;
+    let output = reply["output"].as_str().expect("text");
+    assert!(output.starts_with("/home/user\n"), "{reply}");
+    assert!(output.contains("Network is unreachable"), "{reply}");
+}
