@@ -5,6 +5,7 @@ use std::process::Command;
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,17 +31,26 @@ const FLAGS: [&str; 10] = [
 pub struct Browser {
     client: Client,
     driver_address: String,
-    driver: Process,
-    profile: TempDir,
+    // In this order they are dropped: the browser writes to its profile.
+    _driver: Process,
+    _profile: TempDir,
 }
 
 impl Browser {
     /// Starts it with an empty profile.
     pub async fn start() -> Self {
         let profile = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0");
-        let mut driver = Process::start("chromedriver", command, profile.path());
+        // Chromedriver lets its browser live on when it is killed; a process namespace does not.
+        let mut command = Command::new("unshare");
+        command.args([
+            "--map-root-user",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ]);
+        command.args(["chromedriver", "--port=0"]);
+        let mut driver = Process::start("chromedriver", command, Signal::SIGKILL, profile.path());
         let port = driver.word_after("started successfully on port ").await;
         let driver_address = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
         let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
@@ -63,8 +73,8 @@ impl Browser {
         Self {
             client,
             driver_address,
-            driver,
-            profile,
+            _driver: driver,
+            _profile: profile,
         }
     }
 
@@ -212,26 +222,5 @@ impl Browser {
             .screenshot()
             .await
             .expect("a window can be drawn")
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // Chromedriver takes its browser with it, if it may end in good order.
-        self.driver.stop();
-        let profile = self.profile.path().display().to_string();
-        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-            let pid = process
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok());
-            if let Some(pid) = pid
-                && String::from_utf8_lossy(&line).contains(&profile)
-            {
-                let pid = nix::unistd::Pid::from_raw(pid);
-                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use reqwest::header::{ACCEPT, HOST};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ impl Conductor {
         command.arg("--env-file").arg(env_file);
         command.args(["--shutdown-grace-ms", "1000"]);
         command.envs(self.spin_variables());
-        let mut host = Process::start("host", command, self.folder.path());
+        let mut host = Process::start("host", command, Signal::SIGTERM, self.folder.path());
         self.host_address = host.word_after("host: listening on http://").await;
         self.host = Some(host);
     }
@@ -138,7 +139,7 @@ impl Conductor {
         for key in &self.sandbox_keys {
             command.args(["--api-key", key]);
         }
-        let mut sandbox = Process::start("sandbox", command, self.folder.path());
+        let mut sandbox = Process::start("sandbox", command, Signal::SIGTERM, self.folder.path());
         self.sandbox_address = sandbox.word_after("sandbox: listening on http://").await;
         self.sandbox = Some(sandbox);
     }

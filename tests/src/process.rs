@@ -20,14 +20,15 @@ const LAST_LINES: usize = 60;
 pub struct Process {
     name: &'static str,
     child: Child,
+    ask: Signal,
     log: PathBuf,
     /// Where its part of the log begins: it may have run before.
     begin: usize,
 }
 
 impl Process {
-    /// Starts `command`; what it writes is added to `<name>.log` in `folder`.
-    pub fn start(name: &'static str, mut command: Command, folder: &Path) -> Self {
+    /// Starts `command`, which `ask` ends; what it writes is added to `<name>.log` in `folder`.
+    pub fn start(name: &'static str, mut command: Command, ask: Signal, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
         let begin = fs::read(&log).map_or(0, |bytes| bytes.len());
         let file = File::options()
@@ -42,8 +43,8 @@ impl Process {
             .stderr(file);
         // SAFETY: prctl is one system call, allowed between fork and exec.
         unsafe {
-            command.pre_exec(|| {
-                nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).map_err(std::io::Error::from)
+            command.pre_exec(move || {
+                nix::sys::prctl::set_pdeathsig(ask).map_err(std::io::Error::from)
             });
         }
         let program = command.get_program().to_string_lossy().into_owned();
@@ -53,6 +54,7 @@ impl Process {
         Self {
             name,
             child,
+            ask,
             log,
             begin,
         }
@@ -86,7 +88,7 @@ impl Process {
 
     /// Ends it as an operator would.
     pub fn stop(&mut self) {
-        self.signal(Signal::SIGTERM);
+        self.signal(self.ask);
         let deadline = Instant::now() + GRACE;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
