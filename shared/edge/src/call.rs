@@ -210,7 +210,11 @@ mod tests {
             assert!(error.message.contains(text), "{}", error.message);
         };
         check(r#"{"code": 1}"#, "invalid_field", "`code`");
-        check(r#"{"code": "1", "env": {"A": 1}}"#, "invalid_field", "`env.A`");
+        check(
+            r#"{"code": "1", "env": {"A": 1}}"#,
+            "invalid_field",
+            "`env.A`",
+        );
         check("{}", "invalid_field", "`code`");
         check("{", "malformed_json", "no JSON");
         check(r#"{"code": "1"} x"#, "malformed_json", "no JSON");
