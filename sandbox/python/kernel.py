@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from contextlib import contextmanager
 
 # Beyond these, a value is shown as text and HTML only: the caller would get it a second time, in
@@ -259,6 +260,9 @@ def main(settings):
             # Without a limit: at the usual one, a fast program's outputs are silently dropped.
             context.setsockopt(zmq.SNDHWM, 0)
             super().init_iopub(context)
+
+    # Widgets cannot be shown here, and a text bar serves: no reason to warn at `import gradio`.
+    warnings.filterwarnings("ignore", message="IProgress not found")
 
     config = Config()
     config.InteractiveShell.colors = "NoColor"

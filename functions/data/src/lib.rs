@@ -33,16 +33,26 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
     Ok(Reply::json(&shown(dataset)))
 }
 
-/// Profiles and stores the file as it arrives, holding one part of it at a time.
+/// Takes the file; one that is refused leaves nothing in the store.
 async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpError> {
     let mut upload = Upload::of(call).await?;
-    let id = DatasetId::from_random(edge.random().bytes());
     let mut parts = Parts {
-        id,
+        id: DatasetId::from_random(edge.random().bytes()),
         edge,
         pending: Vec::new(),
         stored: 0,
     };
+    match store(&mut upload, &mut parts).await {
+        Ok(dataset) => Ok(dataset),
+        Err(error) => {
+            dataset::delete_parts(edge, parts.id, parts.stored).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Profiles and stores the file as it arrives, holding one part of it at a time.
+async fn store(upload: &mut Upload, parts: &mut Parts<'_>) -> Result<Dataset<Profile>, HttpError> {
     let mut profiler = Profiler::new(Options::default());
     let mut bytes = 0;
     while let Some(chunk) = upload.chunk().await {
@@ -56,14 +66,14 @@ async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpErro
     }
     let profile = profiler.finish()?;
     let dataset = Dataset {
-        id,
+        id: parts.id,
         file_name: dataset::safe_file_name(upload.file_name.as_deref().unwrap_or("data.csv")),
         bytes,
         parts: parts.finish().await?,
-        created_at: edge.timer().now(),
+        created_at: parts.edge.timer().now(),
         profile,
     };
-    dataset::store_head(edge, &dataset).await?;
+    dataset::store_head(parts.edge, &dataset).await?;
     Ok(dataset)
 }
 
@@ -86,7 +96,7 @@ impl Parts<'_> {
         Ok(())
     }
 
-    async fn finish(mut self) -> Result<u32, HttpError> {
+    async fn finish(&mut self) -> Result<u32, HttpError> {
         if !self.pending.is_empty() {
             let part = std::mem::take(&mut self.pending);
             self.store(&part).await?;

@@ -82,6 +82,18 @@ pub async fn store_part(
         .await?)
 }
 
+/// Removes the first `parts` parts of a dataset that gets no head.
+pub async fn delete_parts(
+    outside: &impl Outside,
+    id: DatasetId,
+    parts: u32,
+) -> Result<(), DatasetError> {
+    for part in 0..parts {
+        outside.store().delete(&part_key(id, part)).await?;
+    }
+    Ok(())
+}
+
 /// Stores the head, when all parts are there.
 pub async fn store_head<P: Serialize>(
     outside: &impl Outside,
@@ -175,6 +187,8 @@ mod tests {
             fakes.store.delete(&part_key(id, 1)).await?;
             let damaged = load_bytes(&fakes, &Plain, &found).await;
             assert_eq!(damaged, Err(DatasetError::Damaged { id, part: 1 }));
+            delete_parts(&fakes, id, 2).await?;
+            assert_eq!(fakes.store.keys(), [key(id)]);
             Ok::<(), DatasetError>(())
         })
         .expect("the store works");
