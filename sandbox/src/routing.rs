@@ -49,7 +49,12 @@ struct Target<'a> {
 }
 
 async fn route(State(front): State<Front>, request: Request) -> Response {
-    let Some(Target { id, port, by_host }) = target(&request) else {
+    let target = target(&request);
+    if !target.as_ref().is_some_and(|target| target.by_host) && is_a_page(&front.service, &request)
+    {
+        return refuse_page();
+    }
+    let Some(Target { id, port, by_host }) = target else {
         if let Some(sandbox) = envd::signed_for(&front.service, &request) {
             return to_envd(front.envd, sandbox, request).await;
         }
@@ -82,6 +87,37 @@ async fn answer(router: Router, request: Request) -> Response {
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// Whether a web page asks for what only programs may have: one of another site (an app among them),
+/// or one that reached us by a name of its own. Where keys are configured, they keep pages out.
+fn is_a_page(service: &Service, request: &Request) -> bool {
+    let headers = request.headers();
+    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    if site.is_some_and(|site| !matches!(site, b"none" | b"same-origin")) {
+        return true;
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    service.config.api_keys.is_empty()
+        && host.is_some_and(|host| !is_own_name(host, &service.domain))
+}
+
+/// A loopback name, an address, or the name that apps are served below.
+fn is_own_name(host: &str, domain: &str) -> bool {
+    let name = |host: &str| match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
+        _ => host.to_owned(),
+    };
+    let host = name(host);
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host == name(domain) || address.parse::<std::net::IpAddr>().is_ok()
+}
+
+fn refuse_page() -> Response {
+    let message = "this address is for programs: a web page may not use it, and without --api-key it \
+                   answers only to an IP address, localhost or the name given by --domain";
+    let body = serde_json::json!({"code": 403, "message": message});
+    (StatusCode::FORBIDDEN, axum::Json(body)).into_response()
 }
 
 /// E2B's clients send no token with calls about contexts. Whoever comes by host may be a visitor of
@@ -141,6 +177,27 @@ fn is_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_names_are_loopback_addresses_and_the_domain() {
+        for own in [
+            "localhost:7070",
+            "127.0.0.1:7070",
+            "[::1]:7070",
+            "box.example",
+            "10.0.0.7",
+        ] {
+            assert!(is_own_name(own, "box.example:443"), "{own}");
+        }
+        for other in [
+            "evil.example",
+            "x.box.example",
+            "localhost.evil.example",
+            "",
+        ] {
+            assert!(!is_own_name(other, "box.example:443"), "{other}");
+        }
+    }
 
     #[test]
     fn a_host_names_port_and_sandbox() {

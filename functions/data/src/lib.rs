@@ -45,7 +45,9 @@ async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpErro
     match store(&mut upload, &mut parts).await {
         Ok(dataset) => Ok(dataset),
         Err(error) => {
-            dataset::delete_parts(edge, parts.id, parts.stored).await?;
+            if let Err(leftover) = dataset::delete_parts(edge, parts.id, parts.stored).await {
+                eprintln!("dataset.id={} left parts behind: {leftover}", parts.id);
+            }
             Err(error)
         }
     }

@@ -1,5 +1,7 @@
 //! `POST /generate_ui/`: a sentence, and a dataset if there is one, become a live app.
 
+use std::collections::BTreeMap;
+
 use edge::{Call, Edge, HttpError, Reply, Reporter};
 use execution::app::AppRequest;
 use llm::prompts::AppPrompt;
@@ -8,7 +10,7 @@ use model::dataset::{self, Dataset};
 use model::event::{Event, EventSink as _};
 use model::ports::Outside as _;
 use model::run::{ExecutionError, RunReply};
-use model::{DatasetId, Framework, SessionId};
+use model::{DatasetId, Framework, SessionId, session};
 use profile::Profile;
 use serde::{Deserialize, Serialize};
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
@@ -85,7 +87,15 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
     if length > PROMPT_LIMIT {
         return Err(HttpError::too_large(PROMPT_LIMIT));
     }
-    let dataset: Option<Dataset<Profile>> = match request.dataset_id {
+    // An unknown session is told before a model is paid; a known one keeps its data.
+    let session = match request.session_id {
+        Some(id) => Some(session::load(edge, id).await?),
+        None => None,
+    };
+    let dataset_id = request
+        .dataset_id
+        .or(session.and_then(|session| session.dataset_id));
+    let dataset: Option<Dataset<Profile>> = match dataset_id {
         Some(id) => Some(dataset::load(edge, id).await?),
         None => None,
     };
@@ -96,11 +106,12 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
         framework: generated.framework,
         prompt: &request.prompt,
         session_id: request.session_id,
-        dataset_id: request.dataset_id,
+        dataset_id,
+        env: &BTreeMap::new(),
     };
     let reply = edge.executor(&config).start_app(&app, events).await?;
     if request.session_id.is_none() {
-        edge::owner::remember(call, edge, reply.session_id).await?;
+        edge::owner::remember(call, edge, reply.session_id).await;
     }
     Ok(Reply::json(&GenerateReply {
         session_id: reply.session_id,

@@ -26,7 +26,7 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
     request.check()?;
     let reply = run(&request, always_an_app, edge, events).await?;
     if request.session_id.is_none() {
-        edge::owner::remember(call, edge, reply.session_id).await?;
+        edge::owner::remember(call, edge, reply.session_id).await;
     }
     Ok(Reply::json(&reply))
 }
@@ -51,6 +51,7 @@ async fn run(
         prompt: "",
         session_id: request.session_id,
         dataset_id: None,
+        env: &request.env,
     };
     Ok(executor.start_app(&app, events).await?)
 }

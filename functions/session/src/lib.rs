@@ -71,7 +71,7 @@ async fn list(call: &Call, edge: &Edge) -> Result<Reply, HttpError> {
             Err(error) => return Err(error.into()),
         }
     }
-    let next = Some(offset + limit).filter(|next| *next < ids.len());
+    let next = Some(offset.saturating_add(limit)).filter(|next| *next < ids.len());
     let page = json!({"sessions": sessions, "total": ids.len(), "next_offset": next});
     Ok(edge::owner::welcome(call, edge, Reply::json(&page)))
 }
@@ -95,6 +95,12 @@ struct Change {
 async fn change(call: &mut Call, edge: &Edge, id: SessionId) -> Result<Reply, HttpError> {
     let change: Change = call.json().await?;
     let now = edge.timer().now();
+    if change.extend
+        && let Some(sandbox) = session::load(edge, id).await?.sandbox
+    {
+        let config = edge.sandbox_config();
+        edge.executor(&config).extend(&sandbox).await?;
+    }
     let changed = session::update(edge, id, |session| {
         if let Some(title) = &change.title {
             session.title = title.chars().take(200).collect();

@@ -22,6 +22,7 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
     }
     match call.segments().as_slice() {
         [] if call.accepts("text/html") => page(call, edge),
+        ["index.html"] => page(call, edge),
         [] => Ok(
             Reply::text(307, "Welcome to Conductor: its routes are at /docs\n")
                 .header(LOCATION, "/docs"),

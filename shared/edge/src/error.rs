@@ -180,6 +180,9 @@ impl From<SandboxError> for HttpError {
         let code = match &error {
             SandboxError::Gone(_) => "sandbox_gone",
             SandboxError::Unreachable(_) => "sandbox_unreachable",
+            SandboxError::TimedOut { .. } => {
+                return Self::new(504, "sandbox_timeout", error.to_string());
+            }
             SandboxError::Refused { status: 429, .. } => {
                 return Self::new(
                     429,

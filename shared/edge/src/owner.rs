@@ -7,7 +7,7 @@ use model::SessionId;
 use model::ports::{Outside as _, Random as _};
 use model::session::index;
 
-use crate::{Call, Edge, HttpError, Reply};
+use crate::{Call, Edge, Reply};
 
 const COOKIE: &str = "conductor_owner";
 const ONE_YEAR_SECONDS: u32 = 31_536_000;
@@ -31,9 +31,11 @@ pub fn welcome(call: &Call, edge: &Edge, reply: Reply) -> Reply {
 }
 
 /// Puts a new session into the caller's list, if it keeps one.
-pub async fn remember(call: &Call, edge: &Edge, session: SessionId) -> Result<(), HttpError> {
-    if let Some(owner) = of(call) {
-        index::add(edge, &owner, session).await?;
+///
+/// The session's work is done by then, so a list that cannot be changed is only logged.
+pub async fn remember(call: &Call, edge: &Edge, session: SessionId) {
+    let Some(owner) = of(call) else { return };
+    if let Err(error) = index::add(edge, &owner, session).await {
+        eprintln!("session.id={session} is missing in its owner's list: {error}");
     }
-    Ok(())
 }

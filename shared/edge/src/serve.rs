@@ -33,6 +33,9 @@ pub async fn serve(
     let mut reporter = Reporter::new(out, call.wants_events(), headers.clone());
     let outcome = if call.method == http::Method::OPTIONS {
         Ok(preflight())
+    } else if is_foreign(&call) {
+        let message = "another site's page may not change anything here: its origin is not in `allowed_origins`";
+        Err(HttpError::new(403, "foreign_origin", message))
     } else {
         function(&mut call, &edge, &mut reporter).await
     };
@@ -92,6 +95,36 @@ fn preflight() -> Reply {
     .fold(reply, |reply, (name, value)| reply.header(name, value))
 }
 
+/// Whether a page of another site wants to change something, and is not allowed to.
+///
+/// A browser sends simple POSTs to anybody without asking first, and generated apps are other
+/// sites. Programs that are no browsers send neither header.
+fn is_foreign(call: &Call) -> bool {
+    if matches!(call.method.as_str(), "GET" | "HEAD") || allowed_origin(call).is_some() {
+        return false;
+    }
+    match (call.header("sec-fetch-site"), call.header(ORIGIN.as_str())) {
+        (Some(site), _) => !matches!(site, "same-origin" | "none"),
+        // Browsers leave the first header out where the address is neither https nor loopback.
+        (None, Some(origin)) => {
+            let own = call.header("spin-full-url").unwrap_or_default();
+            let authority = |url: &str| url.split('/').nth(2).map(str::to_owned);
+            authority(origin).is_none() || authority(origin) != authority(own)
+        }
+        (None, None) => false,
+    }
+}
+
+/// The caller's origin, if the operator allowed it.
+fn allowed_origin(call: &Call) -> Option<&str> {
+    let origin = call.header(ORIGIN.as_str())?;
+    let allowed = variable("allowed_origins");
+    let is_allowed = allowed
+        .split([',', ' '])
+        .any(|entry| entry == origin || entry == "*");
+    is_allowed.then_some(origin)
+}
+
 fn headers_of_every_answer(call: &Call) -> Vec<(String, Vec<u8>)> {
     let mut headers = vec![
         (
@@ -100,17 +133,11 @@ fn headers_of_every_answer(call: &Call) -> Vec<(String, Vec<u8>)> {
         ),
         ("x-content-type-options".to_owned(), b"nosniff".to_vec()),
     ];
-    if let Some(origin) = call.header(ORIGIN.as_str()) {
-        let allowed = variable("allowed_origins");
-        let is_allowed = allowed
-            .split([',', ' '])
-            .any(|entry| entry == origin || entry == "*");
-        if is_allowed {
-            let origin = origin.as_bytes().to_vec();
-            headers.push((ACCESS_CONTROL_ALLOW_ORIGIN.as_str().to_owned(), origin));
-        }
-        headers.push((VARY.as_str().to_owned(), b"origin".to_vec()));
+    if let Some(origin) = allowed_origin(call) {
+        let origin = origin.as_bytes().to_vec();
+        headers.push((ACCESS_CONTROL_ALLOW_ORIGIN.as_str().to_owned(), origin));
     }
+    headers.push((VARY.as_str().to_owned(), b"origin".to_vec()));
     headers
 }
 

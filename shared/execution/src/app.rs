@@ -4,14 +4,15 @@
 //! output, one JSON object a line, what becomes of it. An address is given out only once the app
 //! answers 200.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::dataset::Codec;
 use model::event::{Event, EventSink};
-use model::ports::{Outside, Timer};
+use model::ports::{Body, Outside, Timer};
 use model::revision::{Revision, RevisionStatus, RevisionSummary};
 use model::run::{ErrorKind, ExecutionError, RunReply};
-use model::session::{self, LiveApp, SandboxRef, Session};
+use model::session::{self, LiveApp, SandboxRef};
 use model::{DatasetId, Framework, SessionId, record};
 
 use crate::client::{NewFile, ProcessEvent, ProcessEvents, SandboxError};
@@ -46,6 +47,21 @@ pub struct AppRequest<'a> {
     pub session_id: Option<SessionId>,
     /// The dataset that the program reads, if any.
     pub dataset_id: Option<DatasetId>,
+    /// The environment variables that it runs with.
+    pub env: &'a BTreeMap<String, String>,
+}
+
+/// A revision's program, as the launcher gets it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Program<'a> {
+    /// The revision's number.
+    pub number: u32,
+    /// What it is built with.
+    pub framework: Framework,
+    /// The code.
+    pub code: &'a str,
+    /// The environment variables that it runs with.
+    pub env: &'a BTreeMap<String, String>,
 }
 
 /// What came of a launch.
@@ -82,8 +98,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 .await;
         }
         let launch = launch?;
-        let session = self.record(&workspace, number, request, &launch).await?;
-        if let (Ok(_), Some(before)) = (&launch.app, &workspace.session.app) {
+        let replaced = self.record(&workspace, number, request, &launch).await?;
+        if let Some(before) = replaced.filter(|before| before.sandbox_id == workspace.sandbox.id) {
             // The app before retires by itself a minute after this signal; one that is gone is fine.
             let _ = self
                 .client()
@@ -100,7 +116,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         Ok(RunReply {
             output: launch.output,
             url: launch.app.as_ref().ok().map(|app| app.url.clone()),
-            session_id: session.id,
+            session_id: workspace.session.id,
             activity_duration: self.lifetimes.activity_duration(),
             results: Vec::new(),
             error: launch.app.err(),
@@ -136,24 +152,30 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 message,
             })
             .await;
-        self.launch(
-            &workspace.sandbox,
+        let AppRequest {
+            framework,
+            code,
+            env,
+            ..
+        } = *request;
+        let program = Program {
             number,
-            request.framework,
-            request.code,
-            events,
-        )
-        .await
+            framework,
+            code,
+            env,
+        };
+        self.launch(&workspace.sandbox, &program, events).await
     }
 
-    /// Writes the revision and makes it the session's newest, and its live one if it runs.
+    /// Writes the revision and makes it the session's newest, and its live one if it runs; gives
+    /// the app that was live until then.
     async fn record(
         &self,
         workspace: &Workspace,
         number: u32,
         request: &AppRequest<'_>,
         launch: &Launch,
-    ) -> Result<Session, ExecutionFailure> {
+    ) -> Result<Option<LiveApp>, ExecutionFailure> {
         let id = workspace.session.id;
         let parent = workspace.session.app.as_ref().map(|app| app.revision);
         let status = if launch.app.is_ok() {
@@ -172,13 +194,17 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             summary: summary.clone(),
             code: request.code.to_owned(),
             prompt: request.prompt.to_owned(),
+            env: request.env.clone(),
             error: launch.app.as_ref().err().cloned(),
         };
         let key = Revision::key(id, number);
         record::write_once(self.outside.store(), self.outside.random(), &key, &revision)
             .await
             .map_err(session::SessionError::from)?;
-        let head = session::update(self.outside, id, |head| {
+        let mut replaced = None;
+        session::update(self.outside, id, |head| {
+            // The change may be made twice, where a store said "lost" of what it wrote.
+            head.revisions.retain(|known| known.revision != number);
             head.revisions.push(summary.clone());
             head.revisions.sort_by_key(|summary| summary.revision);
             head.keep_output(&launch.output);
@@ -187,24 +213,24 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 head.title = request.prompt.chars().take(80).collect();
             }
             if let Ok(app) = &launch.app {
-                head.app = Some(app.clone());
+                let before = head.app.replace(app.clone());
+                replaced = before.filter(|before| before != app);
             }
-        });
-        Ok(head.await?)
+        })
+        .await?;
+        Ok(replaced)
     }
 
     /// Uploads and starts a program, and waits until it answers or fails.
     pub(crate) async fn launch(
         &self,
         sandbox: &SandboxRef,
-        number: u32,
-        framework: Framework,
-        code: &str,
+        program: &Program<'_>,
         events: &mut impl EventSink,
     ) -> Result<Launch, ExecutionFailure> {
         let client = self.client();
-        let path = format!("/home/user/app_{number}.py");
-        let log = format!("/home/user/.conductor/app_{number}.log");
+        let path = format!("/home/user/app_{}.py", program.number);
+        let log = format!("/home/user/.conductor/app_{}.log", program.number);
         let files = [
             NewFile {
                 path: LAUNCHER_PATH,
@@ -212,59 +238,64 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             },
             NewFile {
                 path: &path,
-                bytes: code.as_bytes(),
+                bytes: program.code.as_bytes(),
             },
         ];
         client.write_files(sandbox, &files).await?;
+        let framework = program.framework.name();
         let args = [
             LAUNCHER_PATH,
             "--framework",
-            framework.name(),
+            framework,
             "--app",
             &path,
             "--log",
             &log,
         ];
-        let mut process = client
-            .start(sandbox, "python3", &args, &serde_json::json!({}))
-            .await?;
+        let mut process = client.start(sandbox, "python3", &args, program.env).await?;
         let mut watch = Watch::default();
-        let reports = watch.until_ready(&mut process, events);
+        let app = self
+            .watch(sandbox, program, &mut process, &mut watch, events)
+            .await;
+        if let (false, Some(pid)) = (matches!(app, Ok(Ok(_))), watch.pid) {
+            // Whatever went wrong, nothing of it stays behind.
+            let _ = client.signal(sandbox, pid, "SIGNAL_SIGKILL").await;
+        }
+        Ok(Launch {
+            app: app?,
+            output: watch.output,
+            notices: watch.notices,
+        })
+    }
+
+    /// Follows a start to its end: an app that answers from outside, or why there is none.
+    async fn watch<B: Body>(
+        &self,
+        sandbox: &SandboxRef,
+        program: &Program<'_>,
+        process: &mut ProcessEvents<B>,
+        watch: &mut Watch,
+        events: &mut impl EventSink,
+    ) -> Result<Result<LiveApp, ExecutionError>, ExecutionFailure> {
+        let reports = watch.until_ready(process, events);
         let started = match self.outside.timer().within(START_LIMIT, reports).await {
             Some(started) => started?,
             None => Err(too_slow(START_LIMIT)),
         };
-        let Watch {
-            output,
-            pid,
-            notices,
-            ..
-        } = watch;
-        let app = match started {
-            Ok(Answering { port, path }) => {
-                self.wait_for_proxy(sandbox, port, &path).await?;
-                let path = path.trim_end_matches('/');
-                let url = format!("{}{path}", self.config.app_address(sandbox, port));
-                Ok(LiveApp {
-                    revision: number,
-                    port,
-                    pid: pid.unwrap_or(0),
-                    url,
-                    framework,
-                })
-            }
-            Err(error) => {
-                if let Some(pid) = pid {
-                    let _ = client.signal(sandbox, pid, "SIGNAL_SIGKILL").await;
-                }
-                Err(error)
-            }
+        let Answering { port, path } = match started {
+            Ok(answering) => answering,
+            Err(error) => return Ok(Err(error)),
         };
-        Ok(Launch {
-            app,
-            output,
-            notices,
-        })
+        self.wait_for_proxy(sandbox, port, &path).await?;
+        let path = path.trim_end_matches('/');
+        Ok(Ok(LiveApp {
+            sandbox_id: sandbox.id.clone(),
+            revision: program.number,
+            port,
+            pid: watch.pid.unwrap_or(0),
+            url: format!("{}{path}", self.config.app_address(sandbox, port)),
+            framework: program.framework,
+        }))
     }
 
     /// The app answers inside; now it has to answer from outside, too.
@@ -277,8 +308,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let begun = self.outside.timer().elapsed();
         loop {
             let status = self.client().app_status(sandbox, port, path).await?;
-            // An app with a password of its own answers 401 or redirects: it is up all the same.
-            if status.as_u16() < 500 {
+            // An app with a password of its own answers 401: it is up all the same.
+            if status.is_success() || matches!(status.as_u16(), 401 | 403) {
                 return Ok(());
             }
             if self.outside.timer().elapsed().saturating_sub(begun) > PROXY_LIMIT {
@@ -324,7 +355,7 @@ type Started = Result<Answering, ExecutionError>;
 
 impl Watch {
     /// Follows the launcher until the app answers (its port) or has failed.
-    async fn until_ready<B: model::ports::Body>(
+    async fn until_ready<B: Body>(
         &mut self,
         process: &mut ProcessEvents<B>,
         events: &mut impl EventSink,

@@ -4,9 +4,12 @@
 //! names its sandbox by headers, so that one address can serve all (`sandbox_data_url`), and also
 //! uses the sandbox's own host where the service is reached by wildcard DNS.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{Method, Request, Response, StatusCode};
-use model::ports::{Body, Http, SendError};
+use model::ports::{Body, Http, SendError, Timer};
 use model::session::SandboxRef;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,12 +24,14 @@ mod reply;
 
 use envelopes::Envelopes;
 pub use event::ExecutionEvent;
-use lines::Lines;
+use lines::{Line, Lines};
 pub use process::{ProcessEvent, ProcessEvents};
 use reply::{accepted, done, excerpt, reply};
 
 /// The port of envd: files and processes.
 pub const ENVD_PORT: u16 = 49_983;
+/// How long the service may take to begin its answer; uploads of 50 MB are sent in that time.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The port of the code interpreter.
 pub const INTERPRETER_PORT: u16 = 49_999;
 
@@ -41,6 +46,14 @@ pub enum SandboxError {
         "the sandbox service does not answer ({0}): check `sandbox_api_url`, or start it with `cargo xtask up`"
     )]
     Unreachable(SendError),
+    /// The service took too long to begin its answer.
+    #[error(
+        "the sandbox service did not answer within {seconds} s: try again, and look at its log if it stays"
+    )]
+    TimedOut {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The service refused.
     #[error("the sandbox service answered {status} to {what}: {message}")]
     Refused {
@@ -66,8 +79,9 @@ pub enum SandboxError {
 
 /// A client of one sandbox service.
 #[derive(Debug)]
-pub struct Client<'a, H> {
+pub struct Client<'a, H, T> {
     http: &'a H,
+    timer: &'a T,
     config: &'a SandboxConfig,
 }
 
@@ -80,10 +94,14 @@ pub struct NewFile<'a> {
     pub bytes: &'a [u8],
 }
 
-impl<'a, H: Http> Client<'a, H> {
+impl<'a, H: Http, T: Timer> Client<'a, H, T> {
     /// A client that sends through `http`.
-    pub fn new(http: &'a H, config: &'a SandboxConfig) -> Self {
-        Self { http, config }
+    pub fn new(http: &'a H, timer: &'a T, config: &'a SandboxConfig) -> Self {
+        Self {
+            http,
+            timer,
+            config,
+        }
     }
 
     /// Makes a sandbox that lives `seconds`.
@@ -153,7 +171,7 @@ impl<'a, H: Http> Client<'a, H> {
         &self,
         sandbox: &SandboxRef,
         code: &str,
-        env: &std::collections::BTreeMap<String, String>,
+        env: &BTreeMap<String, String>,
     ) -> Result<Execution<H::Body>, SandboxError> {
         let body = json!({"code": code, "context_id": null, "language": null, "env_vars": env});
         let response = self
@@ -178,7 +196,8 @@ impl<'a, H: Http> Client<'a, H> {
         files: &[NewFile<'_>],
     ) -> Result<(), SandboxError> {
         let boundary = boundary_for(files);
-        let mut body = Vec::new();
+        let size = files.iter().map(|file| file.bytes.len() + 1_024).sum();
+        let mut body = Vec::with_capacity(size);
         for file in files {
             let head = format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: application/octet-stream\r\n\r\n",
@@ -204,7 +223,7 @@ impl<'a, H: Http> Client<'a, H> {
         sandbox: &SandboxRef,
         command: &str,
         args: &[&str],
-        env: &Value,
+        env: &BTreeMap<String, String>,
     ) -> Result<ProcessEvents<H::Body>, SandboxError> {
         let request = json!({
             "process": {"cmd": command, "args": args, "envs": env, "cwd": "/home/user"},
@@ -296,9 +315,14 @@ impl<'a, H: Http> Client<'a, H> {
         request = request
             .header("e2b-sandbox-id", &sandbox.id)
             .header("e2b-sandbox-port", port.to_string());
+        // An app is the user's code: it never sees the token for files and processes.
+        let is_app = !matches!(port, ENVD_PORT | INTERPRETER_PORT);
         for (name, token) in [
-            ("x-access-token", &sandbox.access_token),
-            ("e2b-traffic-access-token", &sandbox.traffic_token),
+            (
+                "x-access-token",
+                sandbox.access_token.as_ref().filter(|_| !is_app),
+            ),
+            ("e2b-traffic-access-token", sandbox.traffic_token.as_ref()),
         ] {
             if let Some(token) = token {
                 request = request.header(HeaderName::from_static(name), token);
@@ -315,10 +339,12 @@ impl<'a, H: Http> Client<'a, H> {
             what: "build a request",
             reason: format!("{error}: check the `sandbox_…_url` variables"),
         })?;
-        self.http
-            .send(request)
-            .await
-            .map_err(SandboxError::Unreachable)
+        match self.timer.within(PATIENCE, self.http.send(request)).await {
+            Some(sent) => sent.map_err(SandboxError::Unreachable),
+            None => Err(SandboxError::TimedOut {
+                seconds: PATIENCE.as_secs(),
+            }),
+        }
     }
 }
 
@@ -334,7 +360,8 @@ impl<B: Body> Execution<B> {
         let what = "run code";
         let broken = |reason| Err(SandboxError::Broken { what, reason });
         Some(match self.lines.line().await? {
-            Ok(line) => match event::parse(&line) {
+            Ok(Line::TooLong) => Ok(ExecutionEvent::TooLong),
+            Ok(Line::Whole(line)) => match event::parse(&line) {
                 Some(event) => Ok(event),
                 None => broken(format!("`{}` is no event", excerpt(&line))),
             },

@@ -19,6 +19,9 @@ use crate::{ExecutionFailure, Executor};
 /// How long a run waits for the runs of its session that go first.
 const QUEUE: Duration = Duration::from_secs(30);
 
+/// The most bytes of results that a reply carries: a component has little memory.
+const RESULTS_LIMIT: usize = 24 * 1024 * 1024;
+
 /// Names that the interpreter gives to the end of a kernel under its code (SANDBOX_PROTOCOL §2).
 const KERNEL_ENDED: [&str; 4] = [
     "WebSocketError",
@@ -33,6 +36,7 @@ struct Outcome {
     output: String,
     truncated: bool,
     results: Vec<Value>,
+    result_bytes: usize,
     error: Option<ExecutionError>,
     execution_count: Option<u64>,
 }
@@ -54,14 +58,16 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             outcome = self.attempt(&workspace, request, events).await;
         }
         let outcome = outcome?;
-        let session = session::update(self.outside, workspace.session.id, |head| {
-            head.keep_output(&outcome.output);
-        })
-        .await?;
+        let id = workspace.session.id;
+        let kept = session::update(self.outside, id, |head| head.keep_output(&outcome.output));
+        // The run is done: its reply is not lost because the head could not be changed.
+        if let Err(error) = kept.await {
+            eprintln!("session.id={id} does not show its latest output: {error}");
+        }
         Ok(RunReply {
             output: outcome.output,
             url: None,
-            session_id: session.id,
+            session_id: id,
             activity_duration: self.lifetimes.activity_duration(),
             results: outcome.results,
             error: outcome.error,
@@ -90,11 +96,13 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let mut execution = client
             .execute(&workspace.sandbox, &request.code, env)
             .await?;
-        let first = match self.next(&mut execution, QUEUE).await {
+        let first = match self.wait_for_turn(&mut execution, events).await {
             Ok(first) => first,
             Err(TimedOut) => {
-                let (session, seconds) = (workspace.session.id, QUEUE.as_secs());
-                return Err(ExecutionFailure::Busy { session, seconds });
+                return Err(ExecutionFailure::Busy {
+                    session: workspace.session.id,
+                    seconds: QUEUE.as_secs(),
+                });
             }
         };
         let mut outcome = Outcome::default();
@@ -119,12 +127,37 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 }
             }
             let left = deadline.saturating_sub(self.outside.timer().elapsed());
-            next = self.next(&mut execution, left).await;
+            // Code that never pauses must not outrun the clock.
+            next = if left.is_zero() {
+                Err(TimedOut)
+            } else {
+                self.next(&mut execution, left).await
+            };
         }
         if let Some(error) = outcome.error.clone() {
             let _ = events.emit(Event::Error { error }).await;
         }
         Ok(outcome)
+    }
+
+    /// The first event of the execution itself: until then, others of its session go first.
+    async fn wait_for_turn<B: Body>(
+        &self,
+        execution: &mut Execution<B>,
+        events: &mut impl EventSink,
+    ) -> Result<Option<Result<ExecutionEvent, SandboxError>>, TimedOut> {
+        let give_up = self.outside.timer().elapsed() + QUEUE;
+        loop {
+            let left = give_up.saturating_sub(self.outside.timer().elapsed());
+            match self.next(execution, left).await? {
+                // A keepalive: still waiting. A client that went away ends the wait.
+                Some(Ok(ExecutionEvent::Other)) if !left.is_zero() => {
+                    events.keep_alive().await.map_err(|_| TimedOut)?;
+                }
+                Some(Ok(ExecutionEvent::Other)) => return Err(TimedOut),
+                first => return Ok(first),
+            }
+        }
     }
 
     /// The next event, unless `limit` passes first.
@@ -166,6 +199,10 @@ impl Outcome {
                 events.emit(Event::Stderr { text }).await
             }
             ExecutionEvent::Result(result) => {
+                if !self.has_room_for(&result) {
+                    self.truncated = true;
+                    return Step::GoOn;
+                }
                 self.results.push(result.clone());
                 events.emit(Event::Result { result }).await
             }
@@ -190,6 +227,10 @@ impl Outcome {
                 });
                 Ok(())
             }
+            ExecutionEvent::TooLong => {
+                self.truncated = true;
+                Ok(())
+            }
             ExecutionEvent::End => return Step::Over,
             ExecutionEvent::Other => events.keep_alive().await,
         };
@@ -200,6 +241,17 @@ impl Outcome {
                 Step::Over
             }
         }
+    }
+
+    /// Counts a result against [`RESULTS_LIMIT`].
+    fn has_room_for(&mut self, result: &Value) -> bool {
+        let texts = result
+            .as_object()
+            .into_iter()
+            .flat_map(|fields| fields.values());
+        let bytes: usize = texts.map(|value| value.as_str().map_or(64, str::len)).sum();
+        self.result_bytes += bytes;
+        self.result_bytes <= RESULTS_LIMIT
     }
 
     /// Adds what still fits under the limit; gives what was added.

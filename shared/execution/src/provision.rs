@@ -4,10 +4,11 @@ use model::dataset::{self, Codec, Dataset};
 use model::event::{Event, EventSink};
 use model::ports::{Outside, Random as _, Timer as _};
 use model::revision::Revision;
-use model::session::{self, SandboxRef, Session};
+use model::session::{self, LiveApp, SandboxRef, Session};
 use model::{DatasetId, SessionId, record};
 use serde_json::Value;
 
+use crate::app::Program;
 use crate::client::{Client, NewFile, SandboxError};
 use crate::{ExecutionFailure, Executor};
 
@@ -27,8 +28,8 @@ pub struct Workspace {
 
 impl<O: Outside, C: Codec> Executor<'_, O, C> {
     /// The client of the sandbox service.
-    pub(crate) fn client(&self) -> Client<'_, O::Network> {
-        Client::new(self.outside.http(), self.config)
+    pub(crate) fn client(&self) -> Client<'_, O::Network, O::Clock> {
+        Client::new(self.outside.http(), self.outside.timer(), self.config)
     }
 
     /// Opens a session for work, with a sandbox; without an id, a new session.
@@ -60,6 +61,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         record::write_once(self.outside.store(), self.outside.random(), &key, &session)
             .await
             .map_err(session::SessionError::from)?;
+        // No reason to refuse the run: only a later purge misses it.
+        if let Err(error) = session::retention::enter(self.outside, id, self.lifetimes).await {
+            eprintln!("session.id={id} is not in the index of its day: {error}");
+        }
         Ok(Workspace {
             session,
             sandbox,
@@ -88,7 +93,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             // The sandbox's life is moved on together with the session's.
             let seconds = self.sandbox_seconds();
             match self.client().set_timeout(&workspace.sandbox, seconds).await {
-                Ok(()) => workspace.session = session::update(self.outside, id, |_| {}).await?,
+                Ok(()) => {
+                    let now = self.outside.timer().now();
+                    let touched = session::update(self.outside, id, |head| head.touch(now));
+                    workspace.session = touched.await?;
+                }
                 Err(SandboxError::Gone(_)) => self.reopen(&mut workspace, events).await?,
                 Err(error) => return Err(error.into()),
             }
@@ -126,71 +135,80 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             })
             .await;
         let ours = self.make_sandbox(session.id).await?;
-        let replaced = session::update(self.outside, session.id, |head| {
+        let replaced = self
+            .restore_and_publish(&session, gone, &ours, notices, events)
+            .await;
+        let is_used = matches!(&replaced, Ok(workspace) if workspace.sandbox.id == ours.id);
+        if !is_used && let Err(error) = self.client().kill(&ours).await {
+            eprintln!("sandbox.id={} lives on unused: {error}", ours.id);
+        }
+        replaced
+    }
+
+    /// Restores into a new sandbox and only then makes it the session's: a session never points at
+    /// a sandbox that lacks its data. If another request was faster, its sandbox stands.
+    async fn restore_and_publish(
+        &self,
+        session: &Session,
+        gone: Option<String>,
+        ours: &SandboxRef,
+        mut notices: Vec<String>,
+        events: &mut impl EventSink,
+    ) -> Result<Workspace, ExecutionFailure> {
+        let restored = self.restore(session, ours, &mut notices, events).await?;
+        let head = session::update(self.outside, session.id, |head| {
             if head.sandbox.as_ref().map(|sandbox| &sandbox.id) == gone.as_ref() {
                 head.sandbox = Some(ours.clone());
+                // An app that another request made live meanwhile is not ours to change.
+                if head.app == session.app {
+                    head.app.clone_from(&restored);
+                }
             }
-        });
-        let head = replaced.await?;
+        })
+        .await?;
         let sandbox = head.sandbox.clone().unwrap_or_else(|| ours.clone());
-        if sandbox.id != ours.id {
-            // Another request was faster: its sandbox stands, and restoring is its work.
-            self.client().kill(&ours).await?;
-            return Ok(Workspace {
-                session: head,
-                sandbox,
-                notices,
-            });
-        }
-        let mut workspace = Workspace {
+        Ok(Workspace {
             session: head,
             sandbox,
             notices,
-        };
-        self.restore(&mut workspace, events).await?;
-        Ok(workspace)
+        })
     }
 
-    /// Brings data and the live app of a session into its new sandbox.
+    /// Brings data and the live app of a session into a new sandbox; gives the app.
     async fn restore(
         &self,
-        workspace: &mut Workspace,
+        session: &Session,
+        sandbox: &SandboxRef,
+        notices: &mut Vec<String>,
         events: &mut impl EventSink,
-    ) -> Result<(), ExecutionFailure> {
-        if let Some(dataset) = workspace.session.dataset_id {
-            self.write_dataset(&workspace.sandbox, dataset).await?;
+    ) -> Result<Option<LiveApp>, ExecutionFailure> {
+        if let Some(dataset) = session.dataset_id {
+            self.write_dataset(sandbox, dataset).await?;
         }
-        let Some(app) = workspace.session.app.clone() else {
-            return Ok(());
+        let Some(app) = &session.app else {
+            return Ok(None);
         };
-        let id = workspace.session.id;
-        let key = Revision::key(id, app.revision);
+        let key = Revision::key(session.id, app.revision);
         let revision: Option<Revision> = record::load(self.outside.store(), &key)
             .await
             .map_err(session::SessionError::from)?;
         let launched = match &revision {
             Some(revision) => {
-                let (number, framework) = (app.revision, app.framework);
-                self.launch(
-                    &workspace.sandbox,
-                    number,
-                    framework,
-                    &revision.code,
-                    events,
-                )
-                .await?
-                .app
-                .ok()
+                let program = Program {
+                    number: app.revision,
+                    framework: app.framework,
+                    code: &revision.code,
+                    env: &revision.env,
+                };
+                self.launch(sandbox, &program, events).await?.app.ok()
             }
             None => None,
         };
-        workspace.notices.push(match &launched {
+        notices.push(match &launched {
             Some(app) => format!("the app was started again, now at {}", app.url),
             None => format!("revision {} did not start again", app.revision),
         });
-        workspace.session =
-            session::update(self.outside, id, |head| head.app.clone_from(&launched)).await?;
-        Ok(())
+        Ok(launched)
     }
 
     /// Puts a dataset's file into a sandbox's home folder; gives its file name.
@@ -208,6 +226,18 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         }];
         self.client().write_files(sandbox, &files).await?;
         Ok(dataset.file_name)
+    }
+
+    /// Moves the end of a sandbox's life on, together with its session's; one that is gone is fine.
+    pub async fn extend(&self, sandbox: &SandboxRef) -> Result<(), ExecutionFailure> {
+        match self
+            .client()
+            .set_timeout(sandbox, self.sandbox_seconds())
+            .await
+        {
+            Ok(()) | Err(SandboxError::Gone(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends a sandbox; one that is already gone is fine.

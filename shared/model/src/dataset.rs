@@ -117,7 +117,8 @@ pub async fn load_bytes<P>(
     codec: &impl Codec,
     dataset: &Dataset<P>,
 ) -> Result<Vec<u8>, DatasetError> {
-    let mut bytes = Vec::new();
+    let size = usize::try_from(dataset.bytes).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(size.min(dataset.parts as usize * PART_BYTES));
     for part in 0..dataset.parts {
         let packed = outside.store().get(&part_key(dataset.id, part)).await?;
         let unpacked = packed.and_then(|packed| codec.unpack(&packed));

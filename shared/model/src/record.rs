@@ -86,49 +86,46 @@ pub async fn update<T: Serialize + DeserializeOwned>(
     store: &impl KeyValue,
     random: &impl Random,
     key: &str,
-    mut change: impl FnMut(&mut T),
+    change: impl FnMut(&mut T),
 ) -> Result<T, RecordError> {
-    for _ in 0..ATTEMPTS {
-        let (ticket, bytes) = store.current(key).await?;
-        let bytes = bytes.ok_or_else(|| RecordError::Absent {
-            key: key.to_owned(),
-        })?;
-        let mut record: Tokened<T> = decode(key, &bytes)?;
-        change(&mut record.value);
-        record.write_token = token(random);
-        let swap = store.swap(ticket, &encode(&record)).await?;
-        if swap == Swap::Done || written_by(store, key, &record.write_token).await? {
-            return Ok(record.value);
-        }
-    }
-    Err(RecordError::Contended {
-        key: key.to_owned(),
-    })
+    update_or(store, random, key, || None, change).await
 }
 
 /// Changes a record that may not exist yet; it then begins as its default.
-///
-/// Two first writers of an absent key can both succeed in the store, so the first write is read
-/// back, and repeated if the other's stands.
 pub async fn update_or_create<T: Serialize + DeserializeOwned + Default>(
     store: &impl KeyValue,
     random: &impl Random,
     key: &str,
+    change: impl FnMut(&mut T),
+) -> Result<T, RecordError> {
+    update_or(store, random, key, || Some(T::default()), change).await
+}
+
+async fn update_or<T: Serialize + DeserializeOwned>(
+    store: &impl KeyValue,
+    random: &impl Random,
+    key: &str,
+    absent: impl Fn() -> Option<T>,
     mut change: impl FnMut(&mut T),
 ) -> Result<T, RecordError> {
     for _ in 0..ATTEMPTS {
-        match update(store, random, key, &mut change).await {
-            Err(RecordError::Absent { .. }) => {}
-            other => return other,
-        }
-        let mut value = T::default();
+        let (ticket, bytes) = store.current(key).await?;
+        let is_first = bytes.is_none();
+        let mut value = match bytes {
+            Some(bytes) => decode::<Tokened<T>>(key, &bytes)?.value,
+            None => absent().ok_or_else(|| RecordError::Absent {
+                key: key.to_owned(),
+            })?,
+        };
         change(&mut value);
         let record = Tokened {
             write_token: token(random),
             value,
         };
-        store.set(key, &encode(&record)).await?;
-        if written_by(store, key, &record.write_token).await? {
+        let swap = store.swap(ticket, &encode(&record)).await?;
+        // Some stores let two first writers of a key succeed: the one whose token stands did.
+        let is_certain = swap == Swap::Done && !is_first;
+        if is_certain || written_by(store, key, &record.write_token).await? {
             return Ok(record.value);
         }
     }

@@ -1,5 +1,7 @@
 //! Revisions: every version of a session's app, which never vanish.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::run::ExecutionError;
@@ -42,6 +44,9 @@ pub struct Revision {
     /// What was asked for; empty for code that came by hand.
     #[serde(default)]
     pub prompt: String,
+    /// The environment variables that it runs with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
     /// Why it is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ExecutionError>,

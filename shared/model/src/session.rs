@@ -3,11 +3,12 @@
 //! The head record is small and holds what `GET /session/{id}` answers, so that the answer costs
 //! one store read and calls nothing (DESIGN §5).
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{KeyValue as _, Outside, Random as _, Timer as _};
+use crate::ports::{KeyValue as _, Outside};
 use crate::record::{self, RecordError};
 use crate::revision::RevisionSummary;
 use crate::{DatasetId, Framework, SessionId, Timestamp};
@@ -51,7 +52,7 @@ impl Lifetimes {
 }
 
 /// The sandbox that a session uses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxRef {
     /// E2B's `sandboxID`.
     pub id: String,
@@ -66,9 +67,18 @@ pub struct SandboxRef {
     pub traffic_token: Option<String>,
 }
 
+impl fmt::Debug for SandboxRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SandboxRef({}, tokens ***)", self.id)
+    }
+}
+
 /// The app that is live in a session's sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveApp {
+    /// In which sandbox: its process id means nothing in another one.
+    #[serde(default)]
+    pub sandbox_id: String,
     /// Which revision's code it runs.
     pub revision: u32,
     /// Where it listens, inside the sandbox.
@@ -248,54 +258,20 @@ pub enum SessionError {
     Record(#[from] RecordError),
 }
 
-/// Makes and stores a new session.
-pub async fn create(outside: &impl Outside) -> Result<Session, SessionError> {
-    let id = SessionId::from_random(outside.random().bytes());
-    let session = Session::new(id, outside.timer().now());
-    record::write_once(
-        outside.store(),
-        outside.random(),
-        &Session::key(id),
-        &session,
-    )
-    .await?;
-    Ok(session)
-}
-
 /// Reads a session: one store read.
 pub async fn load(outside: &impl Outside, id: SessionId) -> Result<Session, SessionError> {
     let session = record::load(outside.store(), &Session::key(id)).await?;
     session.ok_or(SessionError::Unknown(id))
 }
 
-/// The session `id`, or a new one.
-pub async fn load_or_create(
-    outside: &impl Outside,
-    id: Option<SessionId>,
-) -> Result<Session, SessionError> {
-    match id {
-        Some(id) => load(outside, id).await,
-        None => create(outside).await,
-    }
-}
-
-/// Changes a session and records the activity; `change` may be called more than once.
+/// Changes a session; `change` may be called more than once.
 pub async fn update(
     outside: &impl Outside,
     id: SessionId,
-    mut change: impl FnMut(&mut Session),
+    change: impl FnMut(&mut Session),
 ) -> Result<Session, SessionError> {
-    let now = outside.timer().now();
     let key = Session::key(id);
-    let updated = record::update(
-        outside.store(),
-        outside.random(),
-        &key,
-        |session: &mut Session| {
-            session.touch(now);
-            change(session);
-        },
-    );
+    let updated = record::update(outside.store(), outside.random(), &key, change);
     updated.await.map_err(|error| match error {
         RecordError::Absent { .. } => SessionError::Unknown(id),
         other => SessionError::Record(other),
@@ -323,8 +299,21 @@ pub async fn delete(outside: &impl Outside, session: &Session) -> Result<(), Ses
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::Fakes;
+    use crate::ports::{Fakes, Random as _, Timer as _};
     use futures::executor::block_on;
+
+    async fn create(outside: &impl Outside) -> Result<Session, SessionError> {
+        let id = SessionId::from_random(outside.random().bytes());
+        let session = Session::new(id, outside.timer().now());
+        record::write_once(
+            outside.store(),
+            outside.random(),
+            &Session::key(id),
+            &session,
+        )
+        .await?;
+        Ok(session)
+    }
 
     fn session() -> Session {
         Session::new(

@@ -31,6 +31,15 @@ const PREFIX: &str = "SPIN_VARIABLE_";
 /// OpenAI's own service, which answers nobody without a key.
 const OPENAI: &str = "https://api.openai.com";
 
+/// Says where the file is wrong, and never what it says there: that may be a key.
+fn unreadable(file: &Path, error: &dotenvy::Error) -> anyhow::Error {
+    let place = match error {
+        dotenvy::Error::LineParse(_, at) => format!(" (from character {} of a line on)", at + 1),
+        _ => String::new(),
+    };
+    anyhow::anyhow!("{} is not a list of NAME=value{place}", file.display())
+}
+
 /// What the person set.
 pub struct Settings {
     /// Variables of `spin.toml`, by their names there.
@@ -46,8 +55,7 @@ impl Settings {
             let lines = dotenvy::from_path_iter(file)
                 .with_context(|| format!("cannot read {}", file.display()))?;
             for pair in lines {
-                let (name, value) = pair
-                    .with_context(|| format!("{} is not a list of NAME=value", file.display()))?;
+                let (name, value) = pair.map_err(|error| unreadable(file, &error))?;
                 pairs.insert(name, value);
             }
         }

@@ -22,6 +22,8 @@ pub enum ExecutionEvent {
         /// Its traceback.
         traceback: String,
     },
+    /// A line that was too long to be read; what it said is lost.
+    TooLong,
     /// It is over.
     End,
     /// Nothing that concerns us: a keepalive, or a line of a newer protocol.

@@ -2,6 +2,18 @@
 
 use model::ports::{Body, BrokenBody};
 
+/// The most bytes of one line: a component has little memory, and one image is far smaller.
+const LINE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// One line of a body.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Line {
+    /// A line without its line end.
+    Whole(Vec<u8>),
+    /// A line over the limit: skipped.
+    TooLong,
+}
+
 /// Reads a body line by line, whatever chunks it comes in.
 #[derive(Debug)]
 pub(crate) struct Lines<B> {
@@ -9,6 +21,8 @@ pub(crate) struct Lines<B> {
     pending: Vec<u8>,
     searched: usize,
     ended: bool,
+    /// The rest of a line that is too long is still to come.
+    skipping: bool,
 }
 
 impl<B: Body> Lines<B> {
@@ -18,20 +32,29 @@ impl<B: Body> Lines<B> {
             pending: Vec::new(),
             searched: 0,
             ended: false,
+            skipping: false,
         }
     }
 
     /// The next line that is not blank, without its line end.
-    pub(crate) async fn line(&mut self) -> Option<Result<Vec<u8>, BrokenBody>> {
+    pub(crate) async fn line(&mut self) -> Option<Result<Line, BrokenBody>> {
         loop {
             if let Some(line) = self.buffered() {
+                if std::mem::take(&mut self.skipping) {
+                    return Some(Ok(Line::TooLong));
+                }
                 if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
-                return Some(Ok(line));
+                return Some(Ok(Line::Whole(line)));
             }
             if self.ended {
                 return None;
+            }
+            if self.pending.len() > LINE_LIMIT || self.skipping {
+                self.skipping = true;
+                self.pending.clear();
+                self.searched = 0;
             }
             match self.body.chunk().await {
                 Some(Ok(chunk)) => self.pending.extend_from_slice(&chunk),
@@ -78,11 +101,22 @@ mod tests {
             let mut lines = Lines::new(response.into_body());
             let mut all = Vec::new();
             while let Some(line) = lines.line().await {
-                let line = line.expect("the script does not break off");
+                let Line::Whole(line) = line.expect("the script does not break off") else {
+                    all.push("too long".to_owned());
+                    continue;
+                };
                 all.push(String::from_utf8(line).expect("the script is text"));
             }
             all
         })
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_fill_the_memory() {
+        let chunk = "x".repeat(1024 * 1024);
+        let mut chunks = vec![chunk.as_str(); 40];
+        chunks.push("\nafter\n");
+        assert_eq!(lines(&chunks), ["too long", "after"]);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 use super::process::process_event;
 use super::*;
 use futures::executor::block_on;
-use model::ports::ScriptedHttp;
+use model::ports::{ManualTimer, ScriptedHttp};
 
 fn config() -> SandboxConfig {
     SandboxConfig::read(|name| {
@@ -31,7 +31,8 @@ fn creates_a_sandbox_by_v1_and_falls_back_to_v2() {
     let http = ScriptedHttp::default()
         .reply(404, r#"{"code":404,"message":"no such route"}"#)
         .reply(201, r#"{"templateID":"t","sandboxID":"s9","clientID":"c","envdVersion":"0.6.13","envdAccessToken":"a"}"#);
-    let made = block_on(Client::new(&http, &config()).create(60, "x")).expect("it is scripted");
+    let made = block_on(Client::new(&http, &ManualTimer::default(), &config()).create(60, "x"))
+        .expect("it is scripted");
     assert_eq!(
         (made.id.as_str(), made.access_token.as_deref()),
         ("s9", Some("a"))
@@ -45,7 +46,8 @@ fn tells_a_sandbox_that_is_gone_from_one_whose_port_is_closed() {
     let execute = |body: &str| {
         let http = ScriptedHttp::default().reply(502, body);
         let config = config();
-        let client = Client::new(&http, &config);
+        let timer = ManualTimer::default();
+        let client = Client::new(&http, &timer, &config);
         block_on(client.execute(&sandbox(), "1", &Default::default())).map(drop)
     };
     let gone = execute(r#"{"sandboxId":"s1","message":"The sandbox was not found","code":502}"#);
@@ -60,8 +62,8 @@ fn tells_a_sandbox_that_is_gone_from_one_whose_port_is_closed() {
 #[test]
 fn a_refused_key_names_the_variable_and_not_the_key() {
     let http = ScriptedHttp::default().reply(401, r#"{"code":401,"message":"bad key key"}"#);
-    let error =
-        block_on(Client::new(&http, &config()).create(60, "x")).expect_err("401 is refused");
+    let error = block_on(Client::new(&http, &ManualTimer::default(), &config()).create(60, "x"))
+        .expect_err("401 is refused");
     let text = error.to_string();
     assert!(
         text.contains("sandbox_api_key") && !text.contains("bad key"),
@@ -80,7 +82,8 @@ fn names_the_sandbox_by_headers_and_reads_the_stream() {
     );
     let config = config();
     block_on(async {
-        let client = Client::new(&http, &config);
+        let timer = ManualTimer::default();
+        let client = Client::new(&http, &timer, &config);
         let mut run = client
             .execute(&sandbox(), "print(1)", &Default::default())
             .await?;
@@ -136,8 +139,22 @@ fn without_a_data_address_a_sandbox_has_hosts_of_its_own_as_at_e2b() {
         domain: Some("e2b.example".into()),
         ..sandbox()
     };
-    let client = Client::new(&http, &config);
+    let timer = ManualTimer::default();
+    let client = Client::new(&http, &timer, &config);
     block_on(client.execute(&sandbox, "1", &Default::default())).expect("it is scripted");
     let asked = http.requests.borrow()[0].uri().to_string();
     assert_eq!(asked, "https://49999-s1.e2b.example/execute");
+}
+
+#[test]
+fn an_app_is_asked_without_the_token_for_files_and_processes() {
+    let http = ScriptedHttp::default().reply(200, "");
+    let (config, timer) = (config(), ManualTimer::default());
+    let client = Client::new(&http, &timer, &config);
+    block_on(client.app_status(&sandbox(), 7860, "/")).expect("it is scripted");
+    assert!(
+        !http.requests.borrow()[0]
+            .headers()
+            .contains_key("x-access-token")
+    );
 }

@@ -112,3 +112,33 @@ fn output_beyond_the_limit_is_left_out_and_said_so() {
     assert_eq!(outcome.append("aé".to_owned()), "a");
     assert!(outcome.truncated && outcome.output.len() == OUTPUT_LIMIT - 1);
 }
+
+const WAITING: &str = "{\"type\":\"keepalive\"}\n{\"type\":\"keepalive\"}\n";
+const BEGUN: &str = "{\"type\":\"number_of_executions\",\"execution_count\":1}\n";
+
+#[test]
+fn a_run_that_never_gets_its_turn_is_told_that_the_session_is_busy() {
+    let fakes = fakes(|http| http.reply(201, CREATED).reply_that_stalls(200, WAITING));
+    let reply = run(&fakes, r#"{"code":"x","timeout_seconds":1}"#).0;
+    assert!(
+        matches!(reply, Err(ExecutionFailure::Busy { seconds: 30, .. })),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn a_run_that_takes_too_long_times_out_from_its_turn_on() {
+    let waiting_then_begun = format!("{WAITING}{BEGUN}");
+    let fakes = fakes(|http| {
+        http.reply(201, CREATED)
+            .reply_that_stalls(200, &waiting_then_begun)
+    });
+    let reply = run(&fakes, r#"{"code":"x","timeout_seconds":7}"#)
+        .0
+        .expect("it is an outcome");
+    let error = reply.error.expect("it failed");
+    assert_eq!(
+        (error.kind, error.value.as_str()),
+        (ErrorKind::Timeout, "timeout (7 s)")
+    );
+}

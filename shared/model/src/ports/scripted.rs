@@ -11,10 +11,14 @@ use crate::Timestamp;
 #[derive(Debug, Default, Clone)]
 pub struct ScriptedBody {
     chunks: VecDeque<Result<Vec<u8>, BrokenBody>>,
+    stalls: bool,
 }
 
 impl Body for ScriptedBody {
     async fn chunk(&mut self) -> Option<Result<Vec<u8>, BrokenBody>> {
+        if self.chunks.is_empty() && self.stalls {
+            std::future::pending::<()>().await;
+        }
         self.chunks.pop_front()
     }
 }
@@ -33,6 +37,15 @@ impl ScriptedHttp {
         self.reply_in_chunks(status, &[body])
     }
 
+    /// Adds a response that says this and then nothing more, and does not end.
+    pub fn reply_that_stalls(self, status: u16, body: &str) -> Self {
+        let http = self.reply(status, body);
+        if let Some(Ok(response)) = http.replies.borrow_mut().back_mut() {
+            response.body_mut().stalls = true;
+        }
+        http
+    }
+
     /// Adds a response whose body comes in these chunks.
     pub fn reply_in_chunks(self, status: u16, chunks: &[&str]) -> Self {
         let chunks = chunks
@@ -41,7 +54,10 @@ impl ScriptedHttp {
             .collect();
         let response = http::Response::builder()
             .status(status)
-            .body(ScriptedBody { chunks })
+            .body(ScriptedBody {
+                chunks,
+                stalls: false,
+            })
             .expect("a status and a body make a response");
         self.replies.borrow_mut().push_back(Ok(response));
         self

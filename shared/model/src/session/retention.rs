@@ -135,7 +135,8 @@ mod tests {
         fakes.timer.advance(DAY * 33);
         make(&fakes, id(3));
         assert!(block_on(session::load(&fakes, id(1))).is_ok());
-        let used = session::update(&fakes, id(2), |_| {});
+        let now = fakes.timer.now();
+        let used = session::update(&fakes, id(2), |head| head.touch(now));
         block_on(used).expect("it is there");
         fakes.timer.advance(DAY);
         make(&fakes, id(4));
