@@ -275,3 +275,31 @@ pub async fn owner(conductor: &Conductor) -> String {
         .expect("a cookie has a value")
         .to_owned()
 }
+
+#[tokio::test]
+async fn a_page_of_another_site_may_change_nothing() {
+    let conductor = Conductor::start()
+        .without_sandbox()
+        .with_variable("allowed_origins", "https://friend.example")
+        .await;
+    for (header, value, is_refused) in [
+        ("sec-fetch-site", "cross-site", true),
+        ("sec-fetch-site", "same-site", true),
+        ("sec-fetch-site", "same-origin", false),
+        ("origin", "http://7860-abc.localhost:7070", true),
+        ("origin", "null", true),
+        ("origin", "https://friend.example", false),
+    ] {
+        let request = conductor
+            .request(Method::POST, "/run_code/")
+            .header(header, value)
+            .body("{");
+        let reply = Reply::read(request.send().await.expect("the host answers")).await;
+        if is_refused {
+            let message = reply.error(403, "foreign_origin");
+            assert!(message.contains("allowed_origins"), "{header}: {value}");
+        } else {
+            reply.error(400, "malformed_json");
+        }
+    }
+}

@@ -341,3 +341,27 @@ async fn a_visitor_of_an_app_cannot_run_code() {
         "E2B's clients send no token here"
     );
 }
+
+#[tokio::test]
+async fn web_pages_get_apps_and_nothing_else() {
+    let service = Service::start();
+    let sandbox = service.create().await;
+    for (header, value) in [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Host", "rebound.example"),
+    ] {
+        let control = service.call(Method::GET, "/v2/sandboxes");
+        let refused = control.header(header, value).send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{header}: {value}");
+        let by_header = sandbox.call(49999, Method::GET, "/contexts");
+        let refused = by_header.header(header, value).send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{header}: {value}");
+    }
+    sandbox.app(ECHO_SERVER, 8000).await;
+    let page = service
+        .call(Method::GET, "/")
+        .header("Host", sandbox.host(8000))
+        .header("Sec-Fetch-Site", "cross-site");
+    assert_eq!(page.send().await.unwrap().status(), StatusCode::OK);
+}
