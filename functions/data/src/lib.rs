@@ -25,9 +25,7 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
         (_, ["data"]) => return Err(HttpError::method_not_allowed("POST")),
         (_, ["data", _]) => return Err(HttpError::method_not_allowed("GET")),
         _ => {
-            return Err(HttpError::not_found(
-                "there is nothing at this address: see /docs",
-            ));
+            return Err(HttpError::no_route());
         }
     };
     Ok(Reply::json(&shown(dataset)))

@@ -28,9 +28,7 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
         )),
         ("GET" | "HEAD", ["health"]) => Ok(health(edge).await),
         (_, ["docs" | "health"]) => Err(HttpError::method_not_allowed("GET")),
-        _ => Err(HttpError::not_found(
-            "there is nothing at this address: see /docs",
-        )),
+        _ => Err(HttpError::no_route()),
     }
 }
 

@@ -72,9 +72,7 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
         ("POST", ["generate_ui"]) => {}
         (_, ["generate_ui"]) => return Err(HttpError::method_not_allowed("POST")),
         _ => {
-            return Err(HttpError::not_found(
-                "there is nothing at this address: see /docs",
-            ));
+            return Err(HttpError::no_route());
         }
     }
     let request: GenerateRequest = call.json().await?;

@@ -17,9 +17,7 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
         ("POST", ["gradio_ui"]) => true,
         (_, ["run_code" | "gradio_ui"]) => return Err(HttpError::method_not_allowed("POST")),
         _ => {
-            return Err(HttpError::not_found(
-                "there is nothing at this address: see /docs",
-            ));
+            return Err(HttpError::no_route());
         }
     };
     let request: RunRequest = call.json().await?;

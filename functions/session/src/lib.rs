@@ -30,9 +30,7 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
         ("DELETE", ["session", id]) => delete(call, edge, id.parse()?).await,
         (_, ["session"]) => Err(HttpError::method_not_allowed("GET")),
         (_, ["session", _]) => Err(HttpError::method_not_allowed("GET, PATCH, DELETE")),
-        _ => Err(HttpError::not_found(
-            "there is nothing at this address: see /docs",
-        )),
+        _ => Err(HttpError::no_route()),
     }
 }
 

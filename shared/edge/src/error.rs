@@ -49,6 +49,11 @@ impl HttpError {
         Self::new(404, "not_found", what)
     }
 
+    /// 404: this component has no such address.
+    pub fn no_route() -> Self {
+        Self::not_found("there is nothing at this address: see /docs")
+    }
+
     /// 405: another method is wanted.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let message = format!("this address answers {allow} only");

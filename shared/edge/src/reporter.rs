@@ -77,7 +77,7 @@ impl Reporter {
     /// Sends one event whose data is already JSON.
     pub(crate) async fn send(&mut self, name: &str, json: &str) -> Result<(), ClientGone> {
         self.last_id += 1;
-        self.write(sse::encode_json(Some(self.last_id), name, json))
+        self.write(sse::encode(Some(self.last_id), name, json))
             .await
     }
 

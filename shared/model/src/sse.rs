@@ -1,17 +1,9 @@
 //! Server-sent events (WHATWG HTML §9.2): what our streams are made of.
 
-use serde::Serialize;
-
 /// Writes one event: `id` where it has a number, `event`, and one line of JSON as `data`.
 ///
 /// JSON text has no raw line breaks, so one `data` line is enough.
-pub fn encode(id: Option<u64>, name: &str, data: &impl Serialize) -> Vec<u8> {
-    let json = serde_json::to_string(data).expect("our own event types serialise");
-    encode_json(id, name, &json)
-}
-
-/// Writes one event whose data is already JSON, in one line.
-pub fn encode_json(id: Option<u64>, name: &str, json: &str) -> Vec<u8> {
+pub fn encode(id: Option<u64>, name: &str, json: &str) -> Vec<u8> {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("{id}event: {name}\ndata: {json}\n\n").into_bytes()
 }
@@ -25,7 +17,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_block_with_one_data_line() {
-        let bytes = encode(Some(7), "stdout", &serde_json::json!({"text": "a\nb"}));
+        let bytes = encode(Some(7), "stdout", r#"{"text":"a\nb"}"#);
         let text = String::from_utf8(bytes).expect("events are UTF-8");
         assert_eq!(text, "id: 7\nevent: stdout\ndata: {\"text\":\"a\\nb\"}\n\n");
     }
