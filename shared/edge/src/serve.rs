@@ -22,7 +22,7 @@ pub async fn serve(
     function: impl AsyncFnOnce(&mut Call, &Edge, &mut Reporter) -> Result<Reply, HttpError>,
 ) {
     let edge = Edge {
-        store: SpinKeyValue::open(),
+        store: SpinKeyValue::default(),
         http: SpinHttp,
         timer: SpinTimer,
         random: SpinRandom,
@@ -162,13 +162,13 @@ fn log(call: &Call, error: &HttpError) {
 /// What fits is written before the head is set: a host without TCP_NODELAY would otherwise wait
 /// for a delayed acknowledgement (40 ms) between head and body.
 async fn answer(out: ResponseOutparam, reply: Reply, mut headers: Vec<(String, Vec<u8>)>) {
-    let bytes = match &reply.body {
+    let bytes = match reply.body {
         Body::Json(document) => {
             let name = "content-type".to_owned();
             headers.push((name, b"application/json; charset=utf-8".to_vec()));
             format!("{document}\n").into_bytes()
         }
-        Body::Bytes(bytes) => bytes.clone(),
+        Body::Bytes(bytes) => bytes,
     };
     headers.extend(
         reply

@@ -1,13 +1,16 @@
 //! The key-value store by `wasi:keyvalue`, which every Spin host since 3.0 has.
 
+use std::cell::OnceCell;
+
 use model::ports::{KeyValue, StoreError, Swap};
 use spin_sdk::wit::wasi::keyvalue::atomics::{self, Cas, CasError};
 use spin_sdk::wit::wasi::keyvalue::store::{self, Bucket};
 
-/// The component's `default` store.
-#[derive(Debug)]
+/// The component's `default` store, opened when it is first used: not every request needs it, and
+/// not every component may have it.
+#[derive(Debug, Default)]
 pub struct SpinKeyValue {
-    bucket: Result<Bucket, String>,
+    bucket: OnceCell<Result<Bucket, String>>,
 }
 
 /// A compare-and-swap that was begun.
@@ -18,14 +21,11 @@ pub struct Ticket {
 }
 
 impl SpinKeyValue {
-    pub(crate) fn open() -> Self {
-        Self {
-            bucket: store::open("default").map_err(|error| format!("{error:?}")),
-        }
-    }
-
     fn bucket(&self, key: &str) -> Result<&Bucket, StoreError> {
-        self.bucket.as_ref().map_err(|reason| failed(key, reason))
+        let bucket = self
+            .bucket
+            .get_or_init(|| store::open("default").map_err(|error| format!("{error:?}")));
+        bucket.as_ref().map_err(|reason| failed(key, reason))
     }
 }
 

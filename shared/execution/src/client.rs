@@ -280,8 +280,8 @@ impl<'a, H: Http, T: Timer> Client<'a, H, T> {
     ) -> Result<Response<H::Body>, SandboxError> {
         let url = format!("{}{path}", self.config.api_url);
         let mut request = Request::builder().method(method).uri(url);
-        if !self.config.api_key.0.is_empty() {
-            request = request.header("x-api-key", &self.config.api_key.0);
+        if !self.config.api_key.is_empty() {
+            request = request.header("x-api-key", self.config.api_key.reveal());
         }
         let body = body.map(json_bytes);
         if body.is_some() {

@@ -1,16 +1,6 @@
 //! Where the sandbox service is, and what it is asked for.
 
-use std::fmt;
-
-/// A value that no log and no answer shows.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("***")
-    }
-}
+use model::Secret;
 
 /// The sandbox settings of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +26,7 @@ impl SandboxConfig {
         let url = |name: &str| variable(name).trim_end_matches('/').to_owned();
         Self {
             api_url: url("sandbox_api_url"),
-            api_key: Secret(variable("sandbox_api_key")),
+            api_key: Secret::new(&variable("sandbox_api_key")),
             data_url: url("sandbox_data_url"),
             app_url: url("sandbox_app_url"),
             template: variable("sandbox_template"),

@@ -155,7 +155,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         mut notices: Vec<String>,
         events: &mut impl EventSink,
     ) -> Result<Workspace, ExecutionFailure> {
-        let restored = self.restore(session, ours, &mut notices, events).await?;
+        let mut of_restoring = Vec::new();
+        let restored = self
+            .restore(session, ours, &mut of_restoring, events)
+            .await?;
         let head = session::update(self.outside, session.id, |head| {
             if head.sandbox.as_ref().map(|sandbox| &sandbox.id) == gone.as_ref() {
                 head.sandbox = Some(ours.clone());
@@ -167,6 +170,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         })
         .await?;
         let sandbox = head.sandbox.clone().unwrap_or_else(|| ours.clone());
+        // What was started in a sandbox that is not used is nobody's news.
+        if sandbox.id == ours.id {
+            notices.append(&mut of_restoring);
+        }
         Ok(Workspace {
             session: head,
             sandbox,

@@ -1,37 +1,12 @@
 //! Which model is asked, and where.
 
-use std::fmt;
-
-/// A key that no log and no answer shows.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// Whether there is none, as for a model on one's own machine.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// A text of the model's service without the key, should it repeat that.
-    pub fn hidden_in(&self, text: &str) -> String {
-        if self.is_empty() {
-            return text.to_owned();
-        }
-        text.replace(&self.0, "***")
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("***")
-    }
-}
+use model::Secret;
 
 /// The language model settings of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LlmConfig {
     /// Variable `openai_api_key`.
-    pub api_key: ApiKey,
+    pub api_key: Secret,
     /// Variable `openai_base_url`, without a trailing slash.
     pub base_url: String,
     /// Variable `openai_model`.
@@ -49,7 +24,7 @@ impl LlmConfig {
     /// A model is configured if there is a key, or an address other than OpenAI's own: a model on
     /// one's own machine wants no key.
     pub fn read(variable: impl Fn(&str) -> String) -> Option<Self> {
-        let api_key = ApiKey(variable("openai_api_key").trim().to_owned());
+        let api_key = Secret::new(&variable("openai_api_key"));
         let base_url = variable("openai_base_url")
             .trim()
             .trim_end_matches('/')
@@ -72,6 +47,6 @@ impl LlmConfig {
 
     /// The value of the `Authorization` header, if there is a key.
     pub fn authorization(&self) -> Option<String> {
-        (!self.api_key.is_empty()).then(|| format!("Bearer {}", self.api_key.0))
+        (!self.api_key.is_empty()).then(|| format!("Bearer {}", self.api_key.reveal()))
     }
 }

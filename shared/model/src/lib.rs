@@ -16,10 +16,12 @@ pub mod ports;
 pub mod record;
 pub mod revision;
 pub mod run;
+pub mod secret;
 pub mod session;
 pub mod sse;
 pub mod time;
 
 pub use framework::Framework;
 pub use id::{DatasetId, SessionId};
+pub use secret::Secret;
 pub use time::Timestamp;
