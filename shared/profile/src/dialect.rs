@@ -3,6 +3,8 @@
 //! Counting characters would be fooled by commas in texts and by decimal commas, so each candidate
 //! really splits the sample, quotes respected, and the one that splits it most regularly wins.
 
+use std::cmp::Reverse;
+
 use crate::records::{RecordTooLong, Splitter};
 
 /// In the order in which they win a tie.
@@ -15,24 +17,63 @@ pub(crate) fn delimiter(sample: &[u8], complete: bool) -> u8 {
         .iter()
         .map(|candidate| (*candidate, count(sample, complete, *candidate)))
         .collect();
-    let mut best: Option<(u8, f64, usize)> = None;
-    for (candidate, counts) in &counts {
-        let (score, header) = (counts.regularity(), counts.header);
-        if header < 2 {
-            continue;
-        }
-        if best.is_none_or(|(_, other, other_header)| {
-            score > other || (score == other && header > other_header)
-        }) {
-            best = Some((*candidate, score, header));
+    let mut best: Option<(u8, Merit)> = None;
+    for (candidate, counts) in counts.iter().filter(|(_, counts)| counts.header >= 2) {
+        let merit = Merit {
+            regularity: counts.regularity(),
+            fewer_torn_quotes: Reverse(torn_quotes(sample, *candidate)),
+            header: counts.header,
+        };
+        if best.as_ref().is_none_or(|(_, other)| merit > *other) {
+            best = Some((*candidate, merit));
         }
     }
-    if let Some((candidate, _, _)) = best {
+    if let Some((candidate, _)) = best {
         return candidate;
     }
     // One column: a delimiter that occurs nowhere, lest a text be cut at its first comma.
     let unused = counts.iter().find(|(_, counts)| counts.widest < 2);
     unused.map_or(b',', |(candidate, _)| *candidate)
+}
+
+/// What speaks for a candidate, the weightiest first.
+#[derive(PartialEq, PartialOrd)]
+struct Merit {
+    regularity: f64,
+    fewer_torn_quotes: Reverse<usize>,
+    header: usize,
+}
+
+/// How many quoted fields end in the middle of something: after a closing quote stands neither the
+/// delimiter nor the end of the line, so another delimiter was meant.
+fn torn_quotes(sample: &[u8], delimiter: u8) -> usize {
+    let mut torn = 0;
+    let mut begins_field = true;
+    let mut rest = sample;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if begins_field && byte == b'"' {
+            rest = after_quoted(after);
+            let ends_field = |byte: &u8| *byte == delimiter || matches!(byte, b'\r' | b'\n');
+            torn += usize::from(rest.first().is_some_and(|byte| !ends_field(byte)));
+            begins_field = false;
+        } else {
+            begins_field = byte == delimiter || matches!(byte, b'\r' | b'\n');
+        }
+    }
+    torn
+}
+
+/// What follows the quote that closes a field; two quotes are one within it (RFC 4180, 2.7).
+fn after_quoted(mut rest: &[u8]) -> &[u8] {
+    while let Some(quote) = rest.iter().position(|&byte| byte == b'"') {
+        rest = &rest[quote + 1..];
+        match rest.strip_prefix(b"\"") {
+            Some(within) => rest = within,
+            None => return rest,
+        }
+    }
+    &[]
 }
 
 /// How many fields the records have when they are split by one candidate.
@@ -110,6 +151,12 @@ mod tests {
         check("a;b\n1,5;2,5\n3,5;4,5\n", ';');
         check("name;note, free\nx;\"a, b, c\"\ny;d\n", ';');
         check("a,b\n\"x;y;z\",1\n\"p;q\",2\n", ',');
+    }
+
+    #[test]
+    fn a_quoted_field_does_not_end_in_the_middle_of_something() {
+        check("\"éx\";\",x\";\",x\"\n\"ax\";\",x\";\",x\"\n", ';');
+        check("\"a\"\"b\",\";\"\n\"c\",\";\"\n", ',');
     }
 
     #[test]
