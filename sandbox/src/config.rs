@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::limits::Limits;
 use crate::protocol::Isolation;
 
 /// Everything that can be decided about the service, read once by `main`.
@@ -22,6 +23,8 @@ pub struct Config {
     pub read_only: Vec<PathBuf>,
     /// As root: the first of the outside user ids that sandboxes run as, one each. `--uid-base`
     pub uid_base: u32,
+    /// What each sandbox may use. `--memory-mib`, `--processes`, …
+    pub limits: Limits,
     /// The program that knows `init`: the service itself, except in tests.
     pub init_program: PathBuf,
 }
@@ -37,6 +40,7 @@ impl Config {
             api_keys: Vec::new(),
             read_only: Vec::new(),
             uid_base: 200_000,
+            limits: Limits::default(),
             init_program: PathBuf::from("/proc/self/exe"),
         }
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use sandbox::limits::Limits;
 use sandbox::protocol::Isolation;
 use sandbox::{Config, Service};
 use tokio::net::TcpListener;
@@ -57,9 +58,41 @@ struct Serve {
     /// As root: the first of the user ids that sandboxes run as, one each.
     #[arg(long, default_value_t = 200_000)]
     uid_base: u32,
+    /// What each sandbox may use.
+    #[command(flatten, next_help_heading = "Limits of each sandbox")]
+    limits: EachSandbox,
     /// Run programs as plain children of the service. For trusted code only.
     #[arg(long)]
     insecure_no_isolation: bool,
+}
+
+#[derive(Args)]
+struct EachSandbox {
+    /// Memory, in MiB.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(64..1 << 30))]
+    memory_mib: u64,
+    /// Processes and threads.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(16..1 << 22))]
+    processes: u64,
+    /// Processors; a part of one may be given, such as 0.5.
+    #[arg(long, default_value_t = 2.0, value_parser = processors)]
+    cpus: f32,
+    /// Files in its home directory and /tmp, in MiB.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(16..1 << 30))]
+    disk_mib: u64,
+    /// Number of files and directories there.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..1 << 40))]
+    files: u64,
+    /// Files that one process has open.
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..1 << 20))]
+    open_files: u64,
+}
+
+fn processors(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(cpus) if (0.01..=4096.0).contains(&cpus) => Ok(cpus),
+        _ => Err("a number from 0.01 to 4096 is wanted".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -127,7 +160,21 @@ impl From<Serve> for Config {
             api_keys: arguments.api_keys.into_iter().map(Into::into).collect(),
             read_only: arguments.read_only,
             uid_base: arguments.uid_base,
+            limits: arguments.limits.into(),
             ..Self::new(arguments.venv, arguments.state_dir)
+        }
+    }
+}
+
+impl From<EachSandbox> for Limits {
+    fn from(arguments: EachSandbox) -> Self {
+        Self {
+            memory: arguments.memory_mib << 20,
+            processes: arguments.processes,
+            cpus: arguments.cpus,
+            disk: arguments.disk_mib << 20,
+            files: arguments.files,
+            open_files: arguments.open_files,
         }
     }
 }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::config::Config;
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
+use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
 use crate::link::Link;
 use crate::outside_id::{OutsideId, first_outside_id};
@@ -140,13 +141,8 @@ impl Service {
             Isolation::Namespaces => ServeError::NoIsolation(error),
             Isolation::None => ServeError::NoSandbox(error),
         })?;
-        match isolation {
-            Isolation::Namespaces => tracing::info!(
-                "isolation: user, pid, mount, network, ipc and uts namespaces, own root, no capabilities, no-new-privileges"
-            ),
-            Isolation::None => {
-                tracing::warn!("isolation: NONE, programs run with the rights of this service")
-            }
+        for layer in layers::active(&service.config) {
+            tracing::info!("isolation: {layer}");
         }
         Ok(service)
     }

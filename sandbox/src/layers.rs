@@ -1,0 +1,18 @@
+//! What stands between a sandbox and the machine, in words: printed when the service starts.
+
+use crate::config::Config;
+use crate::protocol::Isolation;
+
+/// The active layers, one line each, outermost first.
+pub fn active(config: &Config) -> Vec<String> {
+    match config.isolation {
+        Isolation::None => {
+            vec!["NO ISOLATION: programs run with the rights of this service".to_owned()]
+        }
+        Isolation::Namespaces => vec![
+            "own user, pid, mount, network, ipc and uts namespaces; own root file system"
+                .to_owned(),
+            "no capabilities, no new privileges".to_owned(),
+        ],
+    }
+}
