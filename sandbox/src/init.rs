@@ -22,15 +22,18 @@ mod privileges;
 mod root;
 mod serve;
 mod spawn;
+mod storage;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::process::ExitCode;
 
 use thiserror::Error;
 
-use crate::protocol::{Handshake, Isolation, Setup};
+use crate::protocol::{Handshake, Isolation, Setup, Storage};
+use crate::sandbox::RUN;
 use crate::wire;
 use namespaces::Side;
 
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
                 &Handshake::Failed {
                     message: error.to_string(),
                 },
+                &[],
             );
             ExitCode::FAILURE
         }
@@ -92,12 +96,13 @@ pub fn main() -> ExitCode {
 
 /// Up to the point where requests can be served; `None` in the process that only gave birth to PID 1.
 fn start(sockets: &Sockets) -> Result<Option<Isolation>, StepError> {
-    let Handshake::Setup(setup) = hear(sockets)? else {
+    let (message, beside) = wire::receive_all(&sockets.control).step("listen to the service")?;
+    let Handshake::Setup(setup) = message else {
         return Err(out_of_turn());
     };
     match setup.isolation {
         Isolation::Namespaces => {
-            if enter(sockets, &setup)? == Side::Parent {
+            if enter(sockets, &setup, beside.into_iter().next())? == Side::Parent {
                 return Ok(None);
             }
         }
@@ -105,13 +110,18 @@ fn start(sockets: &Sockets) -> Result<Option<Isolation>, StepError> {
     }
     privileges::settle()?;
     silence_stderr().step("close stderr")?;
-    tell(sockets, &Handshake::Ready)?;
+    let run = match &setup.storage {
+        Storage::Host { run } => run,
+        Storage::Mounted | Storage::Memory { .. } => Path::new(RUN),
+    };
+    let run = storage::run_directory(run)?;
+    tell(sockets, &Handshake::Ready, &[run.as_fd()])?;
     Ok(Some(setup.isolation))
 }
 
-fn enter(sockets: &Sockets, setup: &Setup) -> Result<Side, StepError> {
+fn enter(sockets: &Sockets, setup: &Setup, storage: Option<OwnedFd>) -> Result<Side, StepError> {
     namespaces::unshare()?;
-    tell(sockets, &Handshake::Unshared)?;
+    tell(sockets, &Handshake::Unshared, &[])?;
     let Handshake::Mapped = hear(sockets)? else {
         return Err(out_of_turn());
     };
@@ -119,7 +129,7 @@ fn enter(sockets: &Sockets, setup: &Setup) -> Result<Side, StepError> {
     let sources = root::gather(setup)?;
     privileges::become_user()?;
     if let Some(pid) = namespaces::clone_sibling()? {
-        tell(sockets, &Handshake::Born { pid })?;
+        tell(sockets, &Handshake::Born { pid }, &[])?;
         return Ok(Side::Parent);
     }
     // Two writers on one socket would mix: PID 1 is silent until the service has heard its parent.
@@ -129,7 +139,7 @@ fn enter(sockets: &Sockets, setup: &Setup) -> Result<Side, StepError> {
     privileges::die_with_service()?;
     network::raise_loopback()?;
     nix::unistd::sethostname(&setup.hostname).step("set the host name")?;
-    root::build(sources, setup)?;
+    root::build(sources, setup, storage)?;
     privileges::drop_all()?;
     Ok(Side::Child)
 }
@@ -152,8 +162,12 @@ fn silence_stderr() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
-fn tell(sockets: &Sockets, message: &Handshake) -> Result<(), StepError> {
-    wire::send(&sockets.control, message, &[]).step("speak to the service")
+fn tell(
+    sockets: &Sockets,
+    message: &Handshake,
+    beside: &[BorrowedFd<'_>],
+) -> Result<(), StepError> {
+    wire::send(&sockets.control, message, beside).step("speak to the service")
 }
 
 fn hear(sockets: &Sockets) -> Result<Handshake, StepError> {

@@ -66,6 +66,8 @@ pub struct Launched {
     pub control: UnixStream,
     /// For files.
     pub files: UnixStream,
+    /// The directory in which programs inside and the service meet.
+    pub run: OwnedFd,
 }
 
 /// Who the sandbox's user is outside.
@@ -108,7 +110,13 @@ impl Launcher {
     }
 
     /// Starts an init and sees it through to `Ready`. Blocks for some milliseconds.
-    pub fn launch(&self, setup: Setup, outside: Outside) -> Result<Launched, LaunchError> {
+    /// `storage` is the mounted file system, where the setup says that there is one.
+    pub fn launch(
+        &self,
+        setup: Setup,
+        storage: Option<OwnedFd>,
+        outside: Outside,
+    ) -> Result<Launched, LaunchError> {
         let program_error = |source| LaunchError::Program {
             program: self.program.clone(),
             source,
@@ -134,40 +142,45 @@ impl Launcher {
             .recv()
             .map_err(|_| LaunchError::Closing)?
             .map_err(program_error)?;
-        let outcome = Self::shake_hands(&control, setup, outside, child.id());
+        let outcome = Self::shake_hands(&control, setup, storage, outside, child.id());
         let pid = match (&outcome, isolation) {
             // With namespaces the first process has only given birth to the init.
-            (Ok(born), _) => born.unwrap_or(child.id() as i32),
+            (Ok((born, _)), _) => born.unwrap_or(child.id() as i32),
             (Err(_), _) => child.id() as i32,
         };
         if outcome.is_err() || isolation == Isolation::Namespaces {
             drop(outcome.is_err().then(|| child.kill()));
             child.wait().map_err(program_error)?;
         }
-        outcome?;
+        let (_, run) = outcome?;
         let init = Init::adopt(pid, isolation).map_err(program_error)?;
         control.set_read_timeout(None).map_err(program_error)?;
         Ok(Launched {
             init,
             control,
             files,
+            run,
         })
     }
 
-    /// The service's side of the handshake; the pid of PID 1 if it is another process.
+    /// The service's side of the handshake; the pid of PID 1 if it is another process, and the
+    /// run directory.
     fn shake_hands(
         control: &UnixStream,
         setup: Setup,
+        storage: Option<OwnedFd>,
         outside: Outside,
         child: u32,
-    ) -> Result<Option<i32>, LaunchError> {
+    ) -> Result<(Option<i32>, OwnedFd), LaunchError> {
         let isolation = setup.isolation;
-        tell(control, "begin", &Handshake::Setup(setup))?;
+        let step = "begin";
+        let beside: Vec<_> = storage.iter().map(AsFd::as_fd).collect();
+        wire::send(control, &Handshake::Setup(setup), &beside)
+            .map_err(|source| LaunchError::Handshake { step, source })?;
+        // The init's from here on.
+        drop(storage);
         if isolation == Isolation::None {
-            return match hear(control, "get ready")? {
-                Handshake::Ready => Ok(None),
-                _ => Err(out_of_turn("get ready")),
-            };
+            return Ok((None, hear_ready(control, "get ready")?));
         }
         let Handshake::Unshared = hear(control, "make namespaces")? else {
             return Err(out_of_turn("make namespaces"));
@@ -178,10 +191,8 @@ impl Launcher {
             return Err(out_of_turn("start PID 1"));
         };
         tell(control, "build the root file system", &Handshake::Go)?;
-        match hear(control, "build the root file system")? {
-            Handshake::Ready => Ok(Some(pid)),
-            _ => Err(out_of_turn("build the root file system")),
-        }
+        let run = hear_ready(control, "build the root file system")?;
+        Ok((Some(pid), run))
     }
 }
 
@@ -218,10 +229,25 @@ fn tell(control: &UnixStream, step: &'static str, message: &Handshake) -> Result
 }
 
 fn hear(control: &UnixStream, step: &'static str) -> Result<Handshake, LaunchError> {
-    match wire::receive(control).map_err(|source| LaunchError::Handshake { step, source })? {
-        Handshake::Failed { message } => Err(LaunchError::Step(message)),
-        message => Ok(message),
+    Ok(hear_all(control, step)?.0)
+}
+
+fn hear_all(
+    control: &UnixStream,
+    step: &'static str,
+) -> Result<(Handshake, Vec<OwnedFd>), LaunchError> {
+    match wire::receive_all(control).map_err(|source| LaunchError::Handshake { step, source })? {
+        (Handshake::Failed { message }, _) => Err(LaunchError::Step(message)),
+        heard => Ok(heard),
     }
+}
+
+fn hear_ready(control: &UnixStream, step: &'static str) -> Result<OwnedFd, LaunchError> {
+    match hear_all(control, step)? {
+        (Handshake::Ready, beside) => beside.into_iter().next(),
+        _ => None,
+    }
+    .ok_or_else(|| out_of_turn(step))
 }
 
 fn out_of_turn(step: &'static str) -> LaunchError {

@@ -2,17 +2,20 @@
 
 use crate::config::Config;
 use crate::protocol::Isolation;
+use crate::storage::Disks;
 
 /// The active layers, one line each, outermost first.
-pub fn active(config: &Config) -> Vec<String> {
+pub fn active(config: &Config, disks: &Disks) -> Vec<String> {
     match config.isolation {
-        Isolation::None => {
-            vec!["NO ISOLATION: programs run with the rights of this service".to_owned()]
-        }
+        Isolation::None => vec![
+            "NO ISOLATION: programs run with the rights of this service".to_owned(),
+            disks.layer(&config.limits),
+        ],
         Isolation::Namespaces => vec![
             "own user, pid, mount, network, ipc and uts namespaces; own root file system"
                 .to_owned(),
             "no capabilities, no new privileges".to_owned(),
+            disks.layer(&config.limits),
         ],
     }
 }

@@ -30,6 +30,7 @@ mod proxy;
 mod routing;
 pub mod sandbox;
 mod service;
+mod storage;
 mod wire;
 
 pub use config::Config;

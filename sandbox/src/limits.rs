@@ -11,7 +11,7 @@ pub struct Limits {
     pub processes: u64,
     /// Processors, also a part of one. `--cpus`
     pub cpus: f32,
-    /// Bytes of files in `/home/user` and `/tmp`. `--disk-mib`
+    /// Bytes of files in `/home/user`, `/tmp` and `/var/tmp` together. `--disk-mib`
     pub disk: u64,
     /// Files and directories there. `--files`
     pub files: u64,
@@ -39,8 +39,10 @@ pub enum Limit {
     Memory,
     /// [`Limits::processes`]
     Processes,
-    /// [`Limits::disk`], or [`Limits::files`]
+    /// [`Limits::disk`]
     Disk,
+    /// [`Limits::files`]
+    Files,
 }
 
 impl Limit {
@@ -49,7 +51,7 @@ impl Limit {
         match self {
             Self::Memory => "out_of_memory",
             Self::Processes => "too_many_processes",
-            Self::Disk => "disk_full",
+            Self::Disk | Self::Files => "disk_full",
         }
     }
 }
@@ -61,6 +63,7 @@ impl Limits {
             Limit::Memory => format!("out of memory ({})", Size(self.memory)),
             Limit::Processes => format!("too many processes ({})", self.processes),
             Limit::Disk => format!("disk full ({})", Size(self.disk)),
+            Limit::Files => format!("disk full ({} files)", self.files),
         }
     }
 }
@@ -95,6 +98,7 @@ mod tests {
         assert_eq!(limits.text(Limit::Memory), "out of memory (512 MiB)");
         assert_eq!(limits.text(Limit::Processes), "too many processes (128)");
         assert_eq!(limits.text(Limit::Disk), "disk full (1 GiB)");
+        assert_eq!(limits.text(Limit::Files), "disk full (100000 files)");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+use crate::protocol::Isolation;
 
 /// A sandbox's place could not be made.
 #[derive(Debug, Error)]
@@ -15,48 +17,42 @@ pub struct PlaceError {
     source: io::Error,
 }
 
-/// The host side of what a sandbox may write. Gone when dropped.
+/// What the service keeps about a sandbox on disk. Gone when dropped.
 #[derive(Debug)]
 pub struct Place {
     root: PathBuf,
     home: PathBuf,
-    tmp: PathBuf,
     run: PathBuf,
 }
 
 impl Place {
-    /// Makes `<sandboxes>/<id>` and `<runs>/<id>`, owned by `owner` (as root) or by the service's user.
+    /// Makes `<sandboxes>/<id>` and, for a sandbox without storage of its own, what stands for it.
     pub fn make(
         sandboxes: &Path,
         runs: &Path,
         id: &str,
-        owner: Option<u32>,
+        isolation: Isolation,
     ) -> Result<Self, PlaceError> {
         let root = sandboxes.join(id);
         let place = Self {
             home: root.join("home"),
-            tmp: root.join("tmp"),
             run: runs.join(id),
             root,
         };
-        make_directory(&place.root, 0o700, None)?;
-        make_directory(&place.home, 0o755, owner)?;
-        make_directory(&place.tmp, 0o1777, owner)?;
-        make_directory(&place.run, 0o700, owner)?;
+        make_directory(&place.root)?;
+        if isolation == Isolation::None {
+            make_directory(&place.home)?;
+            make_directory(&place.run)?;
+        }
         Ok(place)
     }
 
-    /// Becomes `/home/user`.
+    /// Stands for `/home/user` in a sandbox without a root of its own.
     pub fn home(&self) -> &Path {
         &self.home
     }
 
-    /// Becomes `/tmp`.
-    pub fn tmp(&self) -> &Path {
-        &self.tmp
-    }
-
-    /// Becomes `/run/conductor`; its path is short.
+    /// Stands for `/run/conductor` there; its path is short, as sockets need.
     pub fn run(&self) -> &Path {
         &self.run
     }
@@ -88,11 +84,10 @@ pub fn remove(paths: &[PathBuf]) {
     }
 }
 
-fn make_directory(path: &Path, mode: u32, owner: Option<u32>) -> Result<(), PlaceError> {
+fn make_directory(path: &Path) -> Result<(), PlaceError> {
     let make = || {
         fs::create_dir_all(path)?;
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
-        chown(path, owner, owner)
+        fs::set_permissions(path, Permissions::from_mode(0o700))
     };
     make().map_err(|source| PlaceError {
         path: path.to_owned(),

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::{HOME, RUN};
+
 /// The user, and the group, that everything inside a sandbox runs as.
 pub const USER_ID: u32 = 1000;
 
@@ -29,15 +31,40 @@ pub struct Setup {
     pub isolation: Isolation,
     /// The host name inside.
     pub hostname: String,
-    /// Host directory that becomes `/home/user`.
-    pub home: PathBuf,
-    /// Host directory that becomes `/tmp`.
-    pub tmp: PathBuf,
-    /// Host directory that becomes `/run/conductor`.
-    pub run: PathBuf,
+    /// What it may write.
+    pub storage: Storage,
+    /// Bytes of `/dev/shm`.
+    pub shared_memory: u64,
     /// Host paths that appear inside at the same place, read-only. Absent ones are an error.
     pub read_only: Vec<PathBuf>,
 }
+
+/// The file system a sandbox may write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Storage {
+    /// One with [`STORAGE_DIRECTORIES`]; the mount travels beside the message.
+    Mounted,
+    /// A tmpfs, which the init mounts.
+    Memory {
+        /// Room.
+        bytes: u64,
+        /// Files and directories.
+        files: u64,
+    },
+    /// The machine's own, in a sandbox without a root of its own.
+    Host {
+        /// The directory in which programs and the service meet.
+        run: PathBuf,
+    },
+}
+
+/// The directories of a sandbox's storage: name, permissions, and where they appear inside.
+pub const STORAGE_DIRECTORIES: [(&str, u32, &str); 4] = [
+    ("home", 0o755, HOME),
+    ("tmp", 0o1777, "/tmp"),
+    ("var-tmp", 0o1777, "/var/tmp"),
+    ("run", 0o700, RUN),
+];
 
 /// The steps of the start, in their order; the init speaks first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,7 +82,8 @@ pub enum Handshake {
     },
     /// Service → init: PID 1 may go on.
     Go,
-    /// Init → service: the sandbox is built; requests are served from here on.
+    /// Init → service: the sandbox is built; requests are served from here on. The directory in
+    /// which programs inside and the service meet travels beside the message.
     Ready,
     /// Init → service: a step failed; the init ends.
     Failed {

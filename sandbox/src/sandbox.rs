@@ -1,6 +1,7 @@
 //! One sandbox: what it is made of, and what can be asked of it.
 
 use std::collections::BTreeMap;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::envd::process::ProcessTable;
 use crate::interpreter::Interpreter;
 use crate::launch::Init;
+use crate::limits::Limit;
 use crate::link::{Link, LinkError};
 use crate::outside_id::OutsideId;
 use crate::place::{self, Place};
@@ -52,8 +54,9 @@ pub struct Sandbox {
     pub(crate) isolation: Isolation,
     pub(crate) python: PathBuf,
     pub(crate) interpreter: OnceCell<Interpreter>,
-    // In the order of their end: the processes, then their directories, then their user id.
+    // In the order of their end: the processes, then their disk, then their user id.
     pub(crate) init: Init,
+    pub(crate) run: OwnedFd,
     pub(crate) ended: OnceCell<()>,
     pub(crate) place: Place,
     pub(crate) _outside: Option<OutsideId>,
@@ -136,9 +139,21 @@ impl Sandbox {
         }
     }
 
-    /// The directory shared with the service, as the service sees it. Short enough for a socket's path.
-    pub fn run_dir_outside(&self) -> &Path {
-        self.place.run()
+    /// The directory shared with the service, as the service sees it for as long as it holds the
+    /// sandbox. Short enough for a socket's path.
+    ///
+    /// Programs inside write to it: the service opens only names in it, without following links.
+    pub fn run_dir_outside(&self) -> PathBuf {
+        // Of a mount that no path of the service's leads to.
+        PathBuf::from(format!("/proc/self/fd/{}", self.run.as_raw_fd()))
+    }
+
+    /// What is left of its disk: by this, which limit stands in the way of a full one is told.
+    pub(crate) fn full_disk(&self) -> Limit {
+        match rustix::fs::fstatvfs(&self.run) {
+            Ok(disk) if disk.f_ffree == 0 => Limit::Files,
+            _ => Limit::Disk,
+        }
     }
 
     /// The same directory as everything inside sees it.

@@ -27,6 +27,7 @@ use crate::process::{Exit, Spawn, SpawnError};
 use crate::protocol::{Isolation, Setup};
 use crate::routing;
 use crate::sandbox::{Profile, Sandbox};
+use crate::storage::{DiskError, Disks};
 
 /// After a shutdown signal, open connections get this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -67,6 +68,9 @@ pub enum CreateError {
     /// Its directories.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// Its disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// Its init.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -92,6 +96,7 @@ pub struct Service {
     pub(crate) domain: String,
     python: PathBuf,
     read_only: Vec<PathBuf>,
+    disks: Disks,
     launcher: Launcher,
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
     first_outside_id: Option<u32>,
@@ -121,11 +126,18 @@ impl Service {
         read_only.extend(config.read_only.iter().cloned());
         read_only.sort();
         read_only.dedup();
+        let (isolation, limits) = (config.isolation, config.limits.clone());
+        let directory = state.sandboxes().to_owned();
+        let disks =
+            tokio::task::spawn_blocking(move || Disks::prepare(isolation, &limits, &directory))
+                .await
+                .map_err(io::Error::from)?;
         let service = Arc::new(Self {
             domain: config
                 .domain
                 .clone()
                 .unwrap_or_else(|| format!("localhost:{port}")),
+            disks,
             launcher: Launcher::new(&config.init_program),
             python,
             read_only,
@@ -141,7 +153,7 @@ impl Service {
             Isolation::Namespaces => ServeError::NoIsolation(error),
             Isolation::None => ServeError::NoSandbox(error),
         })?;
-        for layer in layers::active(&service.config) {
+        for layer in layers::active(&service.config, &service.disks) {
             tracing::info!("isolation: {layer}");
         }
         Ok(service)
@@ -247,19 +259,22 @@ impl Service {
                 service.state.sandboxes(),
                 service.state.runs(),
                 &hostname,
-                user,
+                isolation,
             )?;
+            let limits = &service.config.limits;
+            let owner = user.unwrap_or(nix::unistd::geteuid().as_raw());
+            let (storage, mounted) = service.disks.allot(limits, owner, place.run())?;
             let setup = Setup {
                 isolation,
                 hostname,
-                home: place.home().to_owned(),
-                tmp: place.tmp().to_owned(),
-                run: place.run().to_owned(),
+                storage,
+                shared_memory: limits.memory / 2,
                 read_only: service.read_only.clone(),
             };
-            let launched = service
-                .launcher
-                .launch(setup, user.map_or(Outside::Own, Outside::Id))?;
+            let launched =
+                service
+                    .launcher
+                    .launch(setup, mounted, user.map_or(Outside::Own, Outside::Id))?;
             leftovers::note_init(&place.init_note(), launched.init.pid)?;
             Ok((place, launched))
         })
@@ -269,6 +284,7 @@ impl Service {
             init,
             control,
             files,
+            run,
         } = launched;
         let started_at = Utc::now();
         Ok(Sandbox {
@@ -284,6 +300,7 @@ impl Service {
             python: self.python.clone(),
             interpreter: OnceCell::new(),
             init,
+            run,
             ended: OnceCell::new(),
             place,
             _outside: outside,

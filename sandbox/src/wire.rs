@@ -136,12 +136,17 @@ pub fn send(
     Ok(())
 }
 
-/// Receives a whole message from a blocking socket.
+/// Receives a whole message from a blocking socket; what travels beside it is let go.
 pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<T> {
+    Ok(receive_all(socket)?.0)
+}
+
+/// Receives a whole message, and the descriptors beside it, from a blocking socket.
+pub fn receive_all<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<(T, Vec<OwnedFd>)> {
     let mut incoming = Incoming::default();
     loop {
         match incoming.read_some(&socket) {
-            Ok(true) => return Ok(incoming.finish()?.0),
+            Ok(true) => return incoming.finish(),
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

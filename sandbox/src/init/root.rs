@@ -1,6 +1,6 @@
 //! The root file system of a sandbox: a small read-only tmpfs with binds into it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -12,7 +12,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
 };
 
-use super::{Step, StepError};
+use super::{Step, StepError, storage};
 use crate::protocol::{Setup, USER_ID};
 use crate::sandbox::{HOME, RUN};
 
@@ -114,13 +114,16 @@ pub fn gather(setup: &Setup) -> Result<Vec<Source>, StepError> {
             sources.push(tree(path, path, read_only)?);
         }
     }
-    let writable = NO_SETUID | NO_DEVICES;
-    sources.push(tree(&setup.home, Path::new(HOME), writable)?);
-    sources.push(tree(&setup.tmp, Path::new("/tmp"), writable)?);
-    sources.push(tree(&setup.run, Path::new(RUN), writable | NO_PROGRAMS)?);
-    // A mount hides what lies below it: parents come first.
-    sources.sort_by(|a, b| a.target().cmp(b.target()));
     Ok(sources)
+}
+
+/// A directory of the sandbox's storage.
+pub fn writable(path: &Path, target: &Path) -> Result<Source, StepError> {
+    let attributes = match target == Path::new(RUN) {
+        true => NO_SETUID | NO_DEVICES | NO_PROGRAMS,
+        false => NO_SETUID | NO_DEVICES,
+    };
+    tree(path, target, attributes)
 }
 
 fn tree(path: &Path, target: &Path, attributes: u64) -> Result<Source, StepError> {
@@ -146,40 +149,38 @@ fn tree(path: &Path, target: &Path, attributes: u64) -> Result<Source, StepError
 }
 
 /// Builds the new root and moves into it. Runs as PID 1: its `/proc` shows the new pid namespace.
-pub fn build(sources: Vec<Source>, setup: &Setup) -> Result<(), StepError> {
+pub fn build(
+    mut sources: Vec<Source>,
+    setup: &Setup,
+    mounted: Option<OwnedFd>,
+) -> Result<(), StepError> {
     let stage = Path::new(STAGE);
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    mount("tmpfs", stage, flags, c"mode=0755,size=4m")?;
+    mount("tmpfs", stage, flags, "mode=0755,size=4m")?;
     for directory in [
         "dev/pts", "dev/shm", "etc", "proc", "sys", "var/tmp", "run", "tmp",
     ] {
         fs::create_dir_all(stage.join(directory)).step("make a directory of the new root")?;
     }
     write_configuration(stage, &setup.hostname).step("write /etc")?;
+    let scratch = stage.join("tmp");
+    sources.extend(storage::gather(&setup.storage, mounted, &scratch)?);
+    // A mount hides what lies below it: parents come first.
+    sources.sort_by(|a, b| a.target().cmp(b.target()));
     for source in sources {
         let target = source.target().to_owned();
         attach(stage, source).step(&format!("attach '{}'", target.display()))?;
     }
     // The kernel allows a new proc only while the old one is still in sight.
-    mount("proc", &stage.join("proc"), flags | MountFlags::NOEXEC, c"")?;
+    mount("proc", &stage.join("proc"), flags | MountFlags::NOEXEC, "")?;
     mount(
         "devpts",
         &stage.join("dev/pts"),
         MountFlags::NOSUID | MountFlags::NOEXEC,
-        c"newinstance,ptmxmode=0666,mode=0620",
+        "newinstance,ptmxmode=0666,mode=0620",
     )?;
-    mount(
-        "tmpfs",
-        &stage.join("dev/shm"),
-        flags,
-        c"mode=1777,size=512m",
-    )?;
-    mount(
-        "tmpfs",
-        &stage.join("var/tmp"),
-        flags,
-        c"mode=1777,size=64m",
-    )?;
+    let options = format!("mode=1777,size={}", setup.shared_memory);
+    mount("tmpfs", &stage.join("dev/shm"), flags, &options)?;
     // Nothing inside needs user namespaces, and they are where kernels break.
     fs::write(stage.join("proc/sys/user/max_user_namespaces"), "0")
         .step("forbid user namespaces inside")?;
@@ -254,8 +255,11 @@ fn write_configuration(stage: &Path, hostname: &str) -> io::Result<()> {
     symlink("/proc/self/fd/2", dev.join("stderr"))
 }
 
-fn mount(kind: &str, target: &Path, flags: MountFlags, options: &CStr) -> Result<(), StepError> {
-    rustix::mount::mount(kind, target, kind, flags, Some(options)).step(&format!("mount {kind}"))
+/// Mounts a file system of this kernel's own making.
+pub fn mount(kind: &str, target: &Path, flags: MountFlags, options: &str) -> Result<(), StepError> {
+    let step = format!("mount {kind}");
+    let options = CString::new(options).step(&step)?;
+    rustix::mount::mount(kind, target, kind, flags, Some(options.as_c_str())).step(&step)
 }
 
 /// `mount_setattr(2)`: adds attributes to a mount, with `AT_RECURSIVE` to all below it.

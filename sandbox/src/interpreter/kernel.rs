@@ -138,8 +138,8 @@ impl Kernel {
         }
         let run = sandbox.run_dir_outside();
         let sockets = [
-            open_socket(run, &name, SHELL_SOCKET)?,
-            open_socket(run, &name, IOPUB_SOCKET)?,
+            open_socket(&run, &name, SHELL_SOCKET)?,
+            open_socket(&run, &name, IOPUB_SOCKET)?,
         ];
         let connected = timeout(CONNECT_WITHIN, connect(&sockets, &key)).await;
         let (shell, iopub) = connected.map_err(|_| KernelError::Slow)??;
