@@ -1,6 +1,8 @@
 //! The service as a child process, and what tests do with it.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +18,9 @@ use tempfile::TempDir;
 pub const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.venv");
 /// Far beyond what anything here takes, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An identity without rights, present on every machine.
+pub const NOBODY: u32 = 65534;
 
 /// A running service. It ends with the test.
 pub struct Service {
@@ -64,6 +69,38 @@ impl Service {
         let state = folder.path().join("state");
         let mut command = command(&state, Path::new(VENV));
         command.args(arguments);
+        Self::run(command, folder, state)
+    }
+
+    /// A service of a user without rights, also where the tests run as root. Its environment is the
+    /// system's Python with nothing installed: the project's may lie where only its owner may look.
+    pub fn start_ordinary(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let state = folder.path().join("state");
+        let venv = folder.path().join("venv");
+        let made = Command::new("/usr/bin/python3")
+            .args(["-m", "venv", "--without-pip"])
+            .arg(&venv)
+            .status();
+        assert!(
+            made.is_ok_and(|status| status.success()),
+            "this test needs the system's Python with its venv module"
+        );
+        let program = folder.path().join("sandbox");
+        std::fs::copy(env!("CARGO_BIN_EXE_sandbox"), &program).expect("a copy of the program");
+        let mut command = Command::new(&program);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--venv"])
+            .arg(&venv)
+            .arg("--state-dir")
+            .arg(&state)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .current_dir("/");
+        if nix::unistd::geteuid().is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("the folder is given away");
+            command.uid(NOBODY).gid(NOBODY);
+        }
         Self::run(command, folder, state)
     }
 

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -10,9 +9,6 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::fixture::{Service, command};
-
-/// An identity without rights, present on every machine.
-const NOBODY: u32 = 65534;
 
 #[tokio::test]
 async fn there_is_a_loopback_and_no_other_network() {
@@ -132,34 +128,7 @@ async fn nothing_inherited_is_passed_on() {
 
 #[tokio::test]
 async fn an_ordinary_user_can_run_the_service() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = folder.path().join("state");
-    // The project's environment may lie where only its owner may look: one on the system's Python.
-    let venv = folder.path().join("venv");
-    let made = std::process::Command::new("/usr/bin/python3")
-        .args(["-m", "venv", "--without-pip"])
-        .arg(&venv)
-        .status()
-        .unwrap();
-    assert!(
-        made.success(),
-        "this test needs the system's Python with its venv module"
-    );
-    let program = folder.path().join("sandbox");
-    std::fs::copy(env!("CARGO_BIN_EXE_sandbox"), &program).unwrap();
-    let mut ordinary = std::process::Command::new(&program);
-    ordinary
-        .args(["serve", "--listen", "127.0.0.1:0", "--venv"])
-        .arg(&venv)
-        .arg("--state-dir")
-        .arg(&state)
-        .stdout(Stdio::piped())
-        .current_dir("/");
-    if nix::unistd::geteuid().is_root() {
-        std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-        ordinary.uid(NOBODY).gid(NOBODY);
-    }
-    let service = Service::run(ordinary, folder, state);
+    let service = Service::start_ordinary(&[]);
     let sandbox = service.create().await;
     let output = sandbox.python("import os, socket; open('file', 'w').write('x'); print(os.getuid(), os.listdir(), [name for _, name in socket.if_nameindex()])").await;
     assert_eq!(
