@@ -10,3 +10,4 @@ mod programs;
 mod readme;
 mod recovery;
 mod run_code;
+mod sdk;

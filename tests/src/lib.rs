@@ -14,6 +14,7 @@ mod events;
 pub mod pages;
 mod process;
 mod reply;
+mod sandbox_service;
 mod scripted_model;
 mod wait;
 
@@ -22,5 +23,6 @@ pub use conductor::{Conductor, Start};
 pub use dataset::{SEATTLE_WEATHER_ROWS, seattle_weather};
 pub use events::{Event, Events};
 pub use reply::Reply;
+pub use sandbox_service::SandboxService;
 pub use scripted_model::{Answer, ScriptedModel};
 pub use wait::{PATIENCE, until};

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -72,12 +72,17 @@ impl Process {
                 .find_map(|line| line.split_once(before))
                 .and_then(|(_, after)| after.split_whitespace().next());
             if said.is_none() {
-                let ended = self.child.try_wait().expect("a child can be waited for");
+                let ended = self.ended();
                 assert!(ended.is_none(), "{} ended by itself:\n{log}", self.name);
             }
             said.map(str::to_owned)
         })
         .await
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
     }
 
     /// What it wrote, in earlier runs, too.

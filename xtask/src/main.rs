@@ -16,6 +16,8 @@ mod cargo;
 mod ci;
 mod frontend;
 mod http;
+mod javascript;
+mod lock;
 mod process;
 mod python;
 mod steps;

@@ -6,11 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 
 use crate::steps::Step;
 use crate::workspace::Workspace;
-use crate::{cargo, process};
+use crate::{cargo, lock, process};
 
 /// The environment that programs in sandboxes import from.
 pub const SANDBOX: Environment = Environment {
@@ -24,8 +23,6 @@ pub const TESTS: Environment = Environment {
 };
 
 const OLDEST: (u32, u32) = (3, 11);
-/// Holds the fingerprint of the lock that an environment was made from, once it is complete.
-const MARKER: &str = ".conductor-lock";
 
 /// A virtual environment and the lock that it is made from.
 pub struct Environment {
@@ -41,24 +38,20 @@ impl Environment {
     /// Makes the environment, or brings it up to its lock; does nothing where it is.
     pub fn ensure(&self, workspace: &Workspace, step: &Step) -> Result<String> {
         let folder = self.folder(workspace);
-        let lock = workspace.path(self.lock);
+        let file = workspace.path(self.lock);
         let text =
-            fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let python = folder.join("bin/python");
-        let marker = folder.join(MARKER);
         let count = pins(&text);
 
-        if python.exists()
-            && fs::read_to_string(&marker).is_ok_and(|made_from| made_from == fingerprint(&text))
-        {
+        if python.exists() && lock::made_from(&folder, &text) {
             return Ok(format!("up to date, {count} packages"));
         }
         if !has_pip(workspace, &python) {
             make(workspace, step, &folder)?;
         }
-        install(workspace, step, &python, &lock, count)?;
-        fs::write(&marker, fingerprint(&text))
-            .with_context(|| format!("cannot write {}", marker.display()))?;
+        install(workspace, step, &python, &file, count)?;
+        lock::mark(&folder, &text)?;
         Ok(format!("{count} packages"))
     }
 }
@@ -163,11 +156,6 @@ fn pins(lock: &str) -> usize {
         .count()
 }
 
-fn fingerprint(lock: &str) -> String {
-    let digest = Sha256::digest(lock.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,12 +166,6 @@ mod tests {
             pins("# pip==1 in a comment\ngradio==6.0\n\nstreamlit==1.0\n"),
             2
         );
-    }
-
-    #[test]
-    fn another_lock_has_another_fingerprint() {
-        assert_ne!(fingerprint("gradio==6.0"), fingerprint("gradio==6.1"));
-        assert_eq!(fingerprint("").len(), 64);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
 use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
-use crate::{browser, build, cargo, process, python};
+use crate::{browser, build, cargo, javascript, process, python};
 
 /// What to test.
 #[derive(Args, Default)]
@@ -25,11 +25,12 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
         compile,
     )?;
     steps.run("browser", browser::ensure)?;
-    steps.run("npm", |_| match process::find("npm") {
-        Some(_) => Ok("is there".to_owned()),
-        None => bail!("the tests fetch a data set from the npm registry: install Node.js with npm"),
+    steps.run("Python clients", |step| {
+        python::TESTS.ensure(workspace, step)
     })?;
-    steps.run("test clients", |step| python::TESTS.ensure(workspace, step))?;
+    steps.run("JavaScript clients", |step| {
+        javascript::ensure(workspace, step)
+    })?;
     let nextest = has_nextest();
 
     // Last, so that its summary is the last line of the output.
