@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::envd::process::ProcessTable;
 use crate::interpreter::Interpreter;
 use crate::launch::Init;
-use crate::limits::Limit;
+use crate::limits::{Limit, Limits};
 use crate::link::{Link, LinkError};
 use crate::outside_id::OutsideId;
 use crate::place::{self, Place};
@@ -57,6 +57,7 @@ pub struct Sandbox {
     // In the order of their end: the processes, then their disk, then their user id.
     pub(crate) init: Init,
     pub(crate) run: OwnedFd,
+    pub(crate) limits: Limits,
     pub(crate) ended: OnceCell<()>,
     pub(crate) place: Place,
     pub(crate) _outside: Option<OutsideId>,
@@ -148,11 +149,11 @@ impl Sandbox {
         PathBuf::from(format!("/proc/self/fd/{}", self.run.as_raw_fd()))
     }
 
-    /// What is left of its disk: by this, which limit stands in the way of a full one is told.
-    pub(crate) fn full_disk(&self) -> Limit {
+    /// What a full disk is called: by room, or by the number of files.
+    pub(crate) fn disk_full(&self) -> String {
         match rustix::fs::fstatvfs(&self.run) {
-            Ok(disk) if disk.f_ffree == 0 => Limit::Files,
-            _ => Limit::Disk,
+            Ok(disk) if disk.f_ffree == 0 => self.limits.text(Limit::Files),
+            _ => self.limits.text(Limit::Disk),
         }
     }
 

@@ -301,6 +301,7 @@ impl Service {
             interpreter: OnceCell::new(),
             init,
             run,
+            limits: self.config.limits.clone(),
             ended: OnceCell::new(),
             place,
             _outside: outside,

@@ -54,8 +54,8 @@ pub enum FileError {
         "the upload cannot be read: {0}; send multipart/form-data with a field 'file', or application/octet-stream with the query 'path'"
     )]
     Upload(String),
-    #[error("not enough disk space available for '{0}'")]
-    NoSpace(String),
+    #[error("{limit}: '{path}' was not written; remove files and try again")]
+    NoSpace { path: String, limit: String },
     #[error("the range '{0}' lies outside the file")]
     Range(String),
     #[error("the sandbox was not found")]
@@ -74,7 +74,7 @@ impl FileError {
             // A named pipe that nobody reads, a socket, a file used as a directory.
             (_, Some(libc::ENXIO | libc::ENOTDIR | libc::ELOOP)) => Self::NotRegular(path),
             (_, Some(libc::EACCES | libc::EPERM | libc::EROFS)) => Self::Denied(path),
-            (_, Some(libc::ENOSPC | libc::EDQUOT)) => Self::NoSpace(path),
+            (_, Some(libc::ENOSPC | libc::EDQUOT)) => Self::no_space(path),
             _ => Self::Other {
                 path,
                 reason: error.to_string(),
@@ -84,13 +84,29 @@ impl FileError {
 
     fn of_io(path: &str, error: &io::Error) -> Self {
         match error.raw_os_error() {
-            Some(libc::ENOSPC | libc::EDQUOT) => Self::NoSpace(path.to_owned()),
+            Some(libc::ENOSPC | libc::EDQUOT) => Self::no_space(path.to_owned()),
             Some(_) => Self::Other {
                 path: path.to_owned(),
                 reason: error.to_string(),
             },
             // Not the disk's: the client's stream, or its compression.
             None => Self::Upload(error.to_string()),
+        }
+    }
+
+    fn no_space(path: String) -> Self {
+        let limit = "disk full".to_owned();
+        Self::NoSpace { path, limit }
+    }
+
+    /// With the limit's name, if it is one that was hit.
+    fn named(self, sandbox: &Sandbox) -> Self {
+        match self {
+            Self::NoSpace { path, .. } => Self::NoSpace {
+                path,
+                limit: sandbox.disk_full(),
+            },
+            other => other,
         }
     }
 }
@@ -103,7 +119,7 @@ impl IntoResponse for FileError {
             }
             Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Denied(_) => StatusCode::FORBIDDEN,
-            Self::NoSpace(_) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::NoSpace { .. } => StatusCode::INSUFFICIENT_STORAGE,
             Self::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Gone => StatusCode::BAD_GATEWAY,
             Self::Other { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -264,6 +280,15 @@ fn unpacked(mut request: Request) -> Result<Request, FileError> {
 }
 
 async fn store(
+    sandbox: &Sandbox,
+    path: &str,
+    content: impl Stream<Item = io::Result<Bytes>>,
+) -> Result<Value, FileError> {
+    let written = store_in(sandbox, path, content).await;
+    written.map_err(|error| error.named(sandbox))
+}
+
+async fn store_in(
     sandbox: &Sandbox,
     path: &str,
     content: impl Stream<Item = io::Result<Bytes>>,

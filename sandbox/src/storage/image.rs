@@ -65,7 +65,7 @@ impl Template {
 
 /// The tables and the reserve of the file system come on top of what was promised.
 fn image_bytes(bytes: u64, files: u64) -> u64 {
-    let whole = bytes + bytes / 32 + files * INODE_BYTES + (4 << 20);
+    let whole = bytes + bytes / 32 + files * INODE_BYTES + (1 << 20);
     whole.next_multiple_of(1 << 20)
 }
 
