@@ -8,7 +8,8 @@
 //!    user, because the inside one may not be able to walk there (a Python below `/root`).
 //! 3. become the inside user, keeping the capabilities that hold in the new namespaces only, and
 //!    clone PID 1 as a child of the service.
-//! 4. PID 1: loopback, host name, new root file system, then all capabilities go, for good.
+//! 4. PID 1: loopback, host name, new root file system, then all capabilities go, for good;
+//!    `landlock` and `seccomp` close behind it.
 //! 5. `serve`: requests, until the service closes the socket. When PID 1 ends, the kernel kills
 //!    everything else in the sandbox.
 //!
@@ -16,10 +17,12 @@
 //! goes wrong is told to the service.
 
 mod files;
+pub(crate) mod landlock;
 mod namespaces;
 mod network;
 mod privileges;
 mod root;
+pub(crate) mod seccomp;
 mod serve;
 mod spawn;
 mod storage;
@@ -115,6 +118,10 @@ fn start(sockets: &Sockets) -> Result<Option<Isolation>, StepError> {
         Storage::Mounted | Storage::Memory { .. } => Path::new(RUN),
     };
     let run = storage::run_directory(run)?;
+    if setup.isolation == Isolation::Namespaces {
+        // Last, for it holds for everything that follows.
+        seccomp::install()?;
+    }
     tell(sockets, &Handshake::Ready, &[run.as_fd()])?;
     Ok(Some(setup.isolation))
 }
@@ -141,6 +148,7 @@ fn enter(sockets: &Sockets, setup: &Setup, storage: Option<OwnedFd>) -> Result<S
     nix::unistd::sethostname(&setup.hostname).step("set the host name")?;
     root::build(sources, setup, storage)?;
     privileges::drop_all()?;
+    landlock::restrict(setup)?;
     Ok(Side::Child)
 }
 

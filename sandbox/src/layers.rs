@@ -1,6 +1,7 @@
 //! What stands between a sandbox and the machine, in words: printed when the service starts.
 
 use crate::config::Config;
+use crate::init;
 use crate::protocol::Isolation;
 use crate::storage::Disks;
 
@@ -15,6 +16,8 @@ pub fn active(config: &Config, disks: &Disks) -> Vec<String> {
             "own user, pid, mount, network, ipc and uts namespaces; own root file system"
                 .to_owned(),
             "no capabilities, no new privileges".to_owned(),
+            init::seccomp::layer(),
+            init::landlock::layer(),
             disks.layer(&config.limits),
         ],
     }

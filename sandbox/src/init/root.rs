@@ -19,7 +19,7 @@ use crate::sandbox::{HOME, RUN};
 /// The new root is put together on this path of the new mount namespace.
 const STAGE: &str = "/tmp";
 /// Directories of the system; where they are links into `/usr`, the links are copied.
-const SYSTEM: [&str; 7] = [
+pub const SYSTEM: [&str; 7] = [
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
 ];
 /// Configuration that libraries look for. Nothing here may hold a secret.
@@ -177,7 +177,8 @@ pub fn build(
         "devpts",
         &stage.join("dev/pts"),
         MountFlags::NOSUID | MountFlags::NOEXEC,
-        "newinstance,ptmxmode=0666,mode=0620",
+        // The machine has a few thousand terminals for everyone.
+        "newinstance,ptmxmode=0666,mode=0620,max=256",
     )?;
     let options = format!("mode=1777,size={}", setup.shared_memory);
     mount("tmpfs", &stage.join("dev/shm"), flags, &options)?;
