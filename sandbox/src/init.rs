@@ -21,6 +21,7 @@ pub(crate) mod landlock;
 mod namespaces;
 mod network;
 mod privileges;
+mod proc;
 mod root;
 pub(crate) mod seccomp;
 mod serve;
@@ -144,6 +145,7 @@ fn enter(sockets: &Sockets, setup: &Setup, storage: Option<OwnedFd>) -> Result<S
         return Err(out_of_turn());
     };
     privileges::die_with_service()?;
+    namespaces::hide_cgroup()?;
     network::raise_loopback()?;
     nix::unistd::sethostname(&setup.hostname).step("set the host name")?;
     root::build(sources, setup, storage)?;

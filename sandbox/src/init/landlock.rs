@@ -62,11 +62,8 @@ pub fn restrict(setup: &Setup) -> Result<(), StepError> {
             ))?
             .add_rules(path_beneath_rules(WRITABLE, own_files()))?
             .add_rules(path_beneath_rules([RUN], own_files() & !AccessFs::Execute))?
-            .add_rules(path_beneath_rules(
-                ["/proc"],
-                AccessFs::ReadFile | AccessFs::WriteFile,
-            ))?
-            .add_rules(path_beneath_rules(["/dev"], devices()))?
+            .add_rules(path_beneath_rules(["/proc"], files()))?
+            .add_rules(path_beneath_rules(["/dev"], files() | AccessFs::IoctlDev))?
             .restrict_self()
     };
     restrict()
@@ -90,6 +87,7 @@ fn own_files() -> BitFlags<AccessFs> {
     AccessFs::from_all(RIGHTS) & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev)
 }
 
-fn devices() -> BitFlags<AccessFs> {
-    AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev
+/// Opening with `>` truncates, also where there is nothing to truncate.
+fn files() -> BitFlags<AccessFs> {
+    AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate
 }

@@ -25,6 +25,12 @@ pub fn unshare() -> Result<(), StepError> {
     nix::sched::unshare(all).step("make namespaces")
 }
 
+/// The cgroups that the process is in by now look like the root ones from here on: their names tell
+/// of the service and the machine.
+pub fn hide_cgroup() -> Result<(), StepError> {
+    nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP).step("make a cgroup namespace")
+}
+
 /// Forks; the child's parent is this process's parent, so that the service itself can wait for PID 1
 /// and no process stands between them. `None` in the child.
 pub fn clone_sibling() -> Result<Option<i32>, StepError> {

@@ -12,7 +12,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
 };
 
-use super::{Step, StepError, storage};
+use super::{Step, StepError, proc, storage};
 use crate::protocol::{Setup, USER_ID};
 use crate::sandbox::{HOME, RUN};
 
@@ -44,7 +44,7 @@ const ETC: [&str; 16] = [
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 // From linux/mount.h; see mount_setattr(2).
-const READ_ONLY: u64 = 1;
+pub const READ_ONLY: u64 = 1;
 const NO_SETUID: u64 = 2;
 const NO_DEVICES: u64 = 4;
 const NO_PROGRAMS: u64 = 8;
@@ -185,6 +185,7 @@ pub fn build(
     // Nothing inside needs user namespaces, and they are where kernels break.
     fs::write(stage.join("proc/sys/user/max_user_namespaces"), "0")
         .step("forbid user namespaces inside")?;
+    proc::cover(stage)?;
     std::env::set_current_dir(stage).step("enter the new root")?;
     // The old root lands on top of the new one, and is let go: no path leads back.
     nix::unistd::pivot_root(".", ".").step("change the root")?;
@@ -213,15 +214,15 @@ fn attach(stage: &Path, source: Source) -> io::Result<()> {
                 }
                 File::create(&place)?;
             }
-            Ok(rustix::mount::move_mount(
-                tree,
-                "",
-                CWD,
-                &place,
-                MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-            )?)
+            attach_tree(&tree, &place)
         }
     }
+}
+
+/// Mounts a detached tree.
+pub fn attach_tree(tree: &OwnedFd, place: &Path) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    Ok(rustix::mount::move_mount(tree, "", CWD, place, flags)?)
 }
 
 fn write_configuration(stage: &Path, hostname: &str) -> io::Result<()> {
@@ -264,7 +265,7 @@ pub fn mount(kind: &str, target: &Path, flags: MountFlags, options: &str) -> Res
 }
 
 /// `mount_setattr(2)`: adds attributes to a mount, with `AT_RECURSIVE` to all below it.
-fn set_attributes(
+pub fn set_attributes(
     mount: BorrowedFd<'_>,
     path: &CStr,
     flags: i32,
