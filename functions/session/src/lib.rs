@@ -1,4 +1,6 @@
-//! `/session/…`: one session, the caller's list, its revisions, and its end.
+//! `/session/…`: one session, the caller's list, its revisions, what runs in it, and its end.
+
+use std::str::FromStr;
 
 use edge::{Call, Edge, HttpError, Reply, Reporter};
 use model::SessionId;
@@ -10,6 +12,8 @@ use serde_json::json;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 
+mod running;
+
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
@@ -18,17 +22,25 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     edge::serve(request, out, route).await;
 }
 
-async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, HttpError> {
+async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Reply, HttpError> {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("GET", ["session"]) => list(call, edge).await,
         ("GET", ["session", id]) => show(edge, id.parse()?).await,
         ("GET", ["session", id, "revisions", number]) => revision(edge, id.parse()?, number).await,
+        ("GET", ["session", id, "logs"]) => running::logs(call, edge, events, id.parse()?).await,
+        ("POST", ["session", id, "interrupt"]) => running::interrupt(edge, id.parse()?).await,
+        ("POST", ["session", id, "restart"]) => {
+            let id = id.parse()?;
+            running::restart(call, edge, events, id).await
+        }
         ("PATCH", ["session", id]) => {
             let id = id.parse()?;
             change(call, edge, id).await
         }
         ("DELETE", ["session", id]) => delete(call, edge, id.parse()?).await,
         (_, ["session"]) => Err(HttpError::method_not_allowed("GET")),
+        (_, ["session", _, "logs"]) => Err(HttpError::method_not_allowed("GET")),
+        (_, ["session", _, "interrupt" | "restart"]) => Err(HttpError::method_not_allowed("POST")),
         (_, ["session", _]) => Err(HttpError::method_not_allowed("GET, PATCH, DELETE")),
         _ => Err(HttpError::no_route()),
     }
@@ -46,16 +58,9 @@ async fn view(edge: &Edge, id: SessionId) -> Result<SessionView, SessionError> {
 }
 
 async fn list(call: &Call, edge: &Edge) -> Result<Reply, HttpError> {
-    let number = |name: &'static str, default: usize| match call.parameter(name) {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|_| {
-            HttpError::bad_request(format!("`{name}` is `{text}`: it is a whole number"))
-        }),
-    };
-    let (limit, offset) = (
-        number("limit", PAGE)?.clamp(1, LARGEST_PAGE),
-        number("offset", 0)?,
-    );
+    let limit = number(call, "limit")?.unwrap_or(PAGE);
+    let limit = limit.clamp(1, LARGEST_PAGE);
+    let offset = number(call, "offset")?.unwrap_or(0);
     let ids = match edge::owner::of(call) {
         Some(owner) => index::list(edge, &owner).await?,
         None => Vec::new(),
@@ -72,6 +77,16 @@ async fn list(call: &Call, edge: &Edge) -> Result<Reply, HttpError> {
     let next = Some(offset.saturating_add(limit)).filter(|next| *next < ids.len());
     let page = json!({"sessions": sessions, "total": ids.len(), "next_offset": next});
     Ok(edge::owner::welcome(call, edge, Reply::json(&page)))
+}
+
+/// A query parameter that is a whole number.
+fn number<T: FromStr>(call: &Call, name: &str) -> Result<Option<T>, HttpError> {
+    let read = |text: String| {
+        let wrong =
+            || HttpError::bad_request(format!("`{name}` is `{text}`: it is a whole number"));
+        text.parse().map_err(|_| wrong())
+    };
+    call.parameter(name).map(read).transpose()
 }
 
 async fn revision(edge: &Edge, id: SessionId, number: &str) -> Result<Reply, HttpError> {

@@ -208,6 +208,7 @@ impl From<ExecutionFailure> for HttpError {
             ExecutionFailure::Sandbox(error) => error.into(),
             ExecutionFailure::Session(error) => error.into(),
             ExecutionFailure::Dataset(error) => error.into(),
+            ExecutionFailure::NoApp(_) => Self::unusable(error.to_string()),
             ExecutionFailure::Busy { .. } => Self::new(409, "busy", error.to_string()),
         }
     }

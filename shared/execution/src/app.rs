@@ -15,8 +15,10 @@ use model::run::{ErrorKind, ExecutionError, RunReply};
 use model::session::{self, LiveApp, SandboxRef};
 use model::{DatasetId, Framework, SessionId, record};
 
-use crate::client::{NewFile, ProcessEvent, ProcessEvents, SandboxError};
+use crate::client::{Metrics, NewFile, ProcessEvent, ProcessEvents, SandboxError};
+use crate::limit;
 use crate::provision::Workspace;
+use crate::stop::{CutShort, StopWatch, interrupted};
 use crate::{ExecutionFailure, Executor};
 
 mod report;
@@ -62,6 +64,13 @@ pub(crate) struct Program<'a> {
     pub code: &'a str,
     /// The environment variables that it runs with.
     pub env: &'a BTreeMap<String, String>,
+    /// Where it listens; any free port without it.
+    pub port: Option<u16>,
+}
+
+/// The output of a revision's app, inside its sandbox.
+pub(crate) fn log_path(revision: u32) -> String {
+    format!("/home/user/.conductor/app_{revision}.log")
 }
 
 /// What came of a launch.
@@ -87,18 +96,25 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<RunReply, ExecutionFailure> {
         let begun = self.outside.timer().elapsed();
         let mut workspace = self.open(request.session_id, events).await?;
+        let mut stop = StopWatch::new(
+            workspace.session.id,
+            workspace.stops_before,
+            self.outside.timer(),
+        );
         let number = self.reserve_revision(workspace.session.id).await?;
         let mut launch = self
-            .prepare_and_launch(&workspace, number, request, events)
+            .prepare_and_launch(&workspace, number, request, &mut stop, events)
             .await;
         if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = launch {
             self.reopen(&mut workspace, events).await?;
             launch = self
-                .prepare_and_launch(&workspace, number, request, events)
+                .prepare_and_launch(&workspace, number, request, &mut stop, events)
                 .await;
         }
         let launch = launch?;
-        let replaced = self.record(&workspace, number, request, &launch).await?;
+        let replaced = self
+            .record(&workspace, number, request, &launch, &stop)
+            .await?;
         if let Some(before) = replaced.filter(|before| before.sandbox_id == workspace.sandbox.id) {
             // The app before retires by itself a minute after this signal; one that is gone is fine.
             let _ = self
@@ -140,6 +156,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         workspace: &Workspace,
         number: u32,
         request: &AppRequest<'_>,
+        stop: &mut StopWatch,
         events: &mut impl EventSink,
     ) -> Result<Launch, ExecutionFailure> {
         if let Some(dataset) = request.dataset_id {
@@ -163,8 +180,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             framework,
             code,
             env,
+            port: None,
         };
-        self.launch(&workspace.sandbox, &program, events).await
+        self.launch(&workspace.sandbox, &program, stop, events)
+            .await
     }
 
     /// Writes the revision and makes it the session's newest, and its live one if it runs; gives
@@ -175,6 +194,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         number: u32,
         request: &AppRequest<'_>,
         launch: &Launch,
+        stop: &StopWatch,
     ) -> Result<Option<LiveApp>, ExecutionFailure> {
         let id = workspace.session.id;
         let parent = workspace.session.app.as_ref().map(|app| app.revision);
@@ -208,6 +228,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             head.revisions.push(summary.clone());
             head.revisions.sort_by_key(|summary| summary.revision);
             head.keep_output(&launch.output);
+            stop.acknowledge(head);
             head.dataset_id = request.dataset_id.or(head.dataset_id);
             if head.title.is_empty() {
                 head.title = request.prompt.chars().take(80).collect();
@@ -226,11 +247,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         &self,
         sandbox: &SandboxRef,
         program: &Program<'_>,
+        stop: &mut StopWatch,
         events: &mut impl EventSink,
     ) -> Result<Launch, ExecutionFailure> {
         let client = self.client();
         let path = format!("/home/user/app_{}.py", program.number);
-        let log = format!("/home/user/.conductor/app_{}.log", program.number);
         let files = [
             NewFile {
                 path: LAUNCHER_PATH,
@@ -242,21 +263,21 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             },
         ];
         client.write_files(sandbox, &files).await?;
-        let framework = program.framework.name();
-        let args = [
-            LAUNCHER_PATH,
-            "--framework",
-            framework,
-            "--app",
-            &path,
-            "--log",
-            &log,
-        ];
+        // Only to name a limit that the app may hit.
+        let metrics = client.metrics(sandbox).await.ok();
+        let args = launcher_arguments(program, &path, metrics.as_ref());
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut process = client.start(sandbox, "python3", &args, program.env).await?;
         let mut watch = Watch::default();
-        let app = self
-            .watch(sandbox, program, &mut process, &mut watch, events)
+        let mut app = self
+            .watch(sandbox, program, &mut process, &mut watch, stop, events)
             .await;
+        if let Ok(Err(error)) = &mut app
+            && error.kind.is_limit()
+        {
+            error.value = limit::text(error.kind, metrics.as_ref());
+            error.line = None;
+        }
         if let (false, Some(pid)) = (matches!(app, Ok(Ok(_))), watch.pid) {
             // Whatever went wrong, nothing of it stays behind.
             let _ = client.signal(sandbox, pid, "SIGNAL_SIGKILL").await;
@@ -275,12 +296,14 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         program: &Program<'_>,
         process: &mut ProcessEvents<B>,
         watch: &mut Watch,
+        stop: &mut StopWatch,
         events: &mut impl EventSink,
     ) -> Result<Result<LiveApp, ExecutionError>, ExecutionFailure> {
         let reports = watch.until_ready(process, events);
-        let started = match self.outside.timer().within(START_LIMIT, reports).await {
-            Some(started) => started?,
-            None => Err(too_slow(START_LIMIT)),
+        let started = match self.unless_stopped(stop, START_LIMIT, reports).await {
+            Ok(started) => started?,
+            Err(CutShort::TimedOut) => Err(too_slow(START_LIMIT)),
+            Err(CutShort::Stopped) => Err(interrupted()),
         };
         let Answering { port, path } = match started {
             Ok(answering) => answering,
@@ -324,15 +347,35 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     }
 }
 
-fn too_slow(limit: Duration) -> ExecutionError {
-    let seconds = limit.as_secs();
-    ExecutionError {
-        kind: ErrorKind::Timeout,
-        name: "StartTimeout".to_owned(),
-        value: format!("the app did not answer within {seconds} s of its start"),
-        traceback: String::new(),
-        line: None,
+fn launcher_arguments(program: &Program<'_>, path: &str, metrics: Option<&Metrics>) -> Vec<String> {
+    let framework = program.framework.name();
+    let log = log_path(program.number);
+    let mut arguments = [
+        LAUNCHER_PATH,
+        "--framework",
+        framework,
+        "--app",
+        path,
+        "--log",
+        &log,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    if let Some(port) = program.port {
+        arguments.extend(["--port".to_owned(), port.to_string()]);
     }
+    if let Some(size) = metrics
+        .map(|metrics| metrics.mem_total)
+        .filter(|&size| size > 0)
+    {
+        arguments.extend(["--memory".to_owned(), limit::size_text(size)]);
+    }
+    arguments
+}
+
+fn too_slow(limit: Duration) -> ExecutionError {
+    let value = format!("timeout ({} s): the app did not answer", limit.as_secs());
+    ExecutionError::without_traceback(ErrorKind::Timeout, "StartTimeout", value)
 }
 
 /// What was seen of a launcher so far.

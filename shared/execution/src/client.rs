@@ -16,15 +16,20 @@ use serde_json::{Value, json};
 
 use crate::config::SandboxConfig;
 
+mod contexts;
 mod envelopes;
 pub mod event;
+mod files;
 mod lines;
+mod metrics;
 mod process;
 mod reply;
 
 use envelopes::Envelopes;
 pub use event::ExecutionEvent;
+pub use files::{FilePart, From};
 use lines::{Line, Lines};
+pub use metrics::Metrics;
 pub use process::{ProcessEvent, ProcessEvents};
 use reply::{accepted, done, excerpt, reply};
 
@@ -305,6 +310,21 @@ impl<'a, H: Http, T: Timer> Client<'a, H, T> {
             .await
     }
 
+    async fn get(
+        &self,
+        sandbox: &SandboxRef,
+        port: u16,
+        path: &str,
+        headers: &[(HeaderName, String)],
+    ) -> Result<Response<H::Body>, SandboxError> {
+        let url = format!("{}{path}", self.config.data_address(sandbox, port));
+        let mut request = self.named(sandbox, port, Request::get(url));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.sent(request.body(Vec::new())).await
+    }
+
     /// Adds the headers that name the sandbox and prove that we may use it.
     fn named(
         &self,
@@ -365,7 +385,8 @@ impl<B: Body> Execution<B> {
                 Some(event) => Ok(event),
                 None => broken(format!("`{}` is no event", excerpt(&line))),
             },
-            Err(error) => broken(error.to_string()),
+            // The sandbox or its service ended under the code.
+            Err(_) => return None,
         })
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use model::dataset::Codec;
 use model::event::{ClientGone, Event, EventSink};
 use model::ports::{Body, Outside, Timer};
-use model::run::{
-    ErrorKind, ExecutionError, OUTPUT_LIMIT, RunReply, RunRequest, line_in_traceback,
-};
+use model::run::{ErrorKind, ExecutionError, OUTPUT_LIMIT, RunReply, RunRequest};
 use model::session;
 use serde_json::Value;
 
 use crate::client::{Execution, ExecutionEvent, SandboxError};
+use crate::limit::{self, Raised};
 use crate::provision::Workspace;
+use crate::stop::{CutShort, StopWatch, interrupted};
 use crate::{ExecutionFailure, Executor};
 
 /// How long a run waits for the runs of its session that go first.
@@ -21,14 +21,6 @@ const QUEUE: Duration = Duration::from_secs(30);
 
 /// The most bytes of results that a reply carries: a component has little memory.
 const RESULTS_LIMIT: usize = 24 * 1024 * 1024;
-
-/// Names that the interpreter gives to the end of a kernel under its code (SANDBOX_PROTOCOL §2).
-const KERNEL_ENDED: [&str; 4] = [
-    "WebSocketError",
-    "ContextRestarting",
-    "ExecutionAborted",
-    "UnexpectedEndOfExecution",
-];
 
 /// What came of an execution.
 #[derive(Debug, Default)]
@@ -52,14 +44,22 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<RunReply, ExecutionFailure> {
         let begun = self.outside.timer().elapsed();
         let mut workspace = self.open(request.session_id, events).await?;
-        let mut outcome = self.attempt(&workspace, request, events).await;
+        let mut stop = StopWatch::new(
+            workspace.session.id,
+            workspace.stops_before,
+            self.outside.timer(),
+        );
+        let mut outcome = self.attempt(&workspace, request, &mut stop, events).await;
         if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = outcome {
             self.reopen(&mut workspace, events).await?;
-            outcome = self.attempt(&workspace, request, events).await;
+            outcome = self.attempt(&workspace, request, &mut stop, events).await;
         }
         let outcome = outcome?;
         let id = workspace.session.id;
-        let kept = session::update(self.outside, id, |head| head.keep_output(&outcome.output));
+        let kept = session::update(self.outside, id, |head| {
+            head.keep_output(&outcome.output);
+            stop.acknowledge(head);
+        });
         // The run is done: its reply is not lost because the head could not be changed.
         if let Err(error) = kept.await {
             eprintln!("session.id={id} does not show its latest output: {error}");
@@ -89,6 +89,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         &self,
         workspace: &Workspace,
         request: &RunRequest,
+        stop: &mut StopWatch,
         events: &mut impl EventSink,
     ) -> Result<Outcome, ExecutionFailure> {
         let client = self.client();
@@ -96,19 +97,19 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let mut execution = client
             .execute(&workspace.sandbox, &request.code, env)
             .await?;
-        let first = match self.wait_for_turn(&mut execution, events).await {
-            Ok(first) => first,
-            Err(TimedOut) => {
+        let first = match self.wait_for_turn(&mut execution, stop, events).await {
+            Err(CutShort::TimedOut) => {
                 return Err(ExecutionFailure::Busy {
                     session: workspace.session.id,
                     seconds: QUEUE.as_secs(),
                 });
             }
+            first => first,
         };
         let mut outcome = Outcome::default();
         let timeout = request.timeout();
         let deadline = self.outside.timer().elapsed() + timeout;
-        let mut next = Ok(first);
+        let mut next = first;
         // Leaving this loop drops the execution, which interrupts code that still runs.
         loop {
             match next {
@@ -120,19 +121,25 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                     outcome.fail(ErrorKind::Killed, "SandboxEnded", SANDBOX_ENDED.to_owned());
                     break;
                 }
-                Err(TimedOut) => {
+                Err(CutShort::TimedOut) => {
                     let value = format!("timeout ({} s)", timeout.as_secs());
                     outcome.fail(ErrorKind::Timeout, "TimeoutError", value);
                     break;
                 }
+                Err(CutShort::Stopped) => {
+                    outcome.error.get_or_insert_with(interrupted);
+                    break;
+                }
             }
+            // Code that never pauses must not outrun the clock, so it is looked at first.
             let left = deadline.saturating_sub(self.outside.timer().elapsed());
-            // Code that never pauses must not outrun the clock.
-            next = if left.is_zero() {
-                Err(TimedOut)
-            } else {
-                self.next(&mut execution, left).await
-            };
+            next = self.unless_stopped(stop, left, execution.event()).await;
+        }
+        drop(execution);
+        if let Some(error) = &mut outcome.error
+            && self.config.leaves_limits_unnamed()
+        {
+            limit::name_inferred(&client, &workspace.sandbox, error).await;
         }
         if let Some(error) = outcome.error.clone() {
             let _ = events.emit(Event::Error { error }).await;
@@ -144,39 +151,24 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     async fn wait_for_turn<B: Body>(
         &self,
         execution: &mut Execution<B>,
+        stop: &mut StopWatch,
         events: &mut impl EventSink,
-    ) -> Result<Option<Result<ExecutionEvent, SandboxError>>, TimedOut> {
+    ) -> Result<Option<Result<ExecutionEvent, SandboxError>>, CutShort> {
         let give_up = self.outside.timer().elapsed() + QUEUE;
         loop {
             let left = give_up.saturating_sub(self.outside.timer().elapsed());
-            match self.next(execution, left).await? {
+            match self.unless_stopped(stop, left, execution.event()).await? {
                 // A keepalive: still waiting. A client that went away ends the wait.
-                Some(Ok(ExecutionEvent::Other)) if !left.is_zero() => {
-                    events.keep_alive().await.map_err(|_| TimedOut)?;
+                Some(Ok(ExecutionEvent::Other)) => {
+                    events.keep_alive().await.map_err(|_| CutShort::TimedOut)?;
                 }
-                Some(Ok(ExecutionEvent::Other)) => return Err(TimedOut),
                 first => return Ok(first),
             }
         }
     }
-
-    /// The next event, unless `limit` passes first.
-    async fn next<B: Body>(
-        &self,
-        execution: &mut Execution<B>,
-        limit: Duration,
-    ) -> Result<Option<Result<ExecutionEvent, SandboxError>>, TimedOut> {
-        self.outside
-            .timer()
-            .within(limit, execution.event())
-            .await
-            .ok_or(TimedOut)
-    }
 }
 
 const SANDBOX_ENDED: &str = "the sandbox ended while the code ran; run it again to get a new one";
-
-struct TimedOut;
 
 enum Step {
     GoOn,
@@ -210,21 +202,15 @@ impl Outcome {
                 name,
                 value,
                 traceback,
+                kind,
             } => {
-                let ended = KERNEL_ENDED.contains(&name.as_str());
-                let kind = if ended {
-                    ErrorKind::Killed
-                } else {
-                    ErrorKind::Raised
-                };
-                let line = line_in_traceback(&traceback, "<ipython-input");
-                self.error = Some(ExecutionError {
-                    kind,
+                let raised = Raised {
                     name,
                     value,
                     traceback,
-                    line,
-                });
+                    kind,
+                };
+                self.error = Some(raised.into_error());
                 Ok(())
             }
             ExecutionEvent::TooLong => {
@@ -266,17 +252,10 @@ impl Outcome {
         text
     }
 
+    /// The code did not come to its end; what it raised itself before goes first.
     fn fail(&mut self, kind: ErrorKind, name: &str, value: String) {
-        if self.error.is_none() {
-            let (name, traceback) = (name.to_owned(), String::new());
-            self.error = Some(ExecutionError {
-                kind,
-                name,
-                value,
-                traceback,
-                line: None,
-            });
-        }
+        self.error
+            .get_or_insert_with(|| ExecutionError::without_traceback(kind, name, value));
     }
 }
 

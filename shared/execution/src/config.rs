@@ -34,6 +34,12 @@ impl SandboxConfig {
         }
     }
 
+    /// Whether the service does not say which limit an execution hit: E2B's cloud, where every
+    /// sandbox has hosts of its own. Ours says so, and has one address for all.
+    pub(crate) fn leaves_limits_unnamed(&self) -> bool {
+        self.data_url.is_empty()
+    }
+
     /// The public address of port `port` of a sandbox.
     pub fn app_address(&self, sandbox: &model::session::SandboxRef, port: u16) -> String {
         self.app_url

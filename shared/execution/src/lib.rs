@@ -12,7 +12,11 @@ pub mod app;
 pub mod client;
 pub mod code;
 pub mod config;
+mod limit;
+pub mod logs;
 pub mod provision;
+mod restart;
+mod stop;
 
 pub use config::SandboxConfig;
 
@@ -31,6 +35,11 @@ pub enum ExecutionFailure {
     /// The session's dataset could not be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// There is no app whose logs could be read or that could be started again.
+    #[error(
+        "session {0} has no app: build one with /generate_ui/, /gradio_ui/ or /run_code/ first"
+    )]
+    NoApp(model::SessionId),
     /// Other runs of the session go first, and did not end in time.
     #[error(
         "session {session} is still running other code after {seconds} s: wait for it, or interrupt it"

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::app::Program;
 use crate::client::{Client, NewFile, SandboxError};
+use crate::stop::StopWatch;
 use crate::{ExecutionFailure, Executor};
 
 /// What a caller is told when its sandbox had to be replaced.
@@ -20,6 +21,8 @@ pub const MADE_ANEW: &str = "the sandbox was made anew; variables are lost";
 pub struct Workspace {
     /// The session's head as last seen.
     pub session: Session,
+    /// How often the session had been asked to stop before this work began.
+    pub stops_before: u64,
     /// Its sandbox.
     pub sandbox: SandboxRef,
     /// What the caller should know.
@@ -66,6 +69,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             eprintln!("session.id={id} is not in the index of its day: {error}");
         }
         Ok(Workspace {
+            stops_before: session.stops_asked,
             session,
             sandbox,
             notices: Vec::new(),
@@ -82,6 +86,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             return self.replace(session, None, Vec::new(), events).await;
         };
         let mut workspace = Workspace {
+            stops_before: session.stops_asked,
             session,
             sandbox,
             notices: Vec::new(),
@@ -111,12 +116,14 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         workspace: &mut Workspace,
         events: &mut impl EventSink,
     ) -> Result<(), ExecutionFailure> {
+        let stops_before = workspace.stops_before;
         let mut notices = std::mem::take(&mut workspace.notices);
         notices.push(MADE_ANEW.to_owned());
         let gone = Some(workspace.sandbox.id.clone());
         *workspace = self
             .replace(workspace.session.clone(), gone, notices, events)
             .await?;
+        workspace.stops_before = stops_before;
         Ok(())
     }
 
@@ -176,6 +183,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         }
         Ok(Workspace {
             session: head,
+            stops_before: session.stops_asked,
             sandbox,
             notices,
         })
@@ -206,8 +214,12 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                     framework: app.framework,
                     code: &revision.code,
                     env: &revision.env,
+                    port: None,
                 };
-                self.launch(sandbox, &program, events).await?.app.ok()
+                let mut stop =
+                    StopWatch::new(session.id, session.stops_asked, self.outside.timer());
+                let launch = self.launch(sandbox, &program, &mut stop, events);
+                launch.await?.app.ok()
             }
             None => None,
         };

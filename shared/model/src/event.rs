@@ -32,6 +32,11 @@ pub enum Event {
         /// The text.
         text: String,
     },
+    /// What an app wrote after its start.
+    Logs {
+        /// The text.
+        text: String,
+    },
     /// A displayed value: an E2B result object.
     Result {
         /// The result object.
@@ -52,6 +57,7 @@ impl Event {
             Self::Progress { .. } => "progress",
             Self::Stdout { .. } => "stdout",
             Self::Stderr { .. } => "stderr",
+            Self::Logs { .. } => "logs",
             Self::Result { .. } => "result",
             Self::Error { .. } => "error",
         }

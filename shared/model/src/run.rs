@@ -97,6 +97,16 @@ pub enum ErrorKind {
     TooManyProcesses,
 }
 
+impl ErrorKind {
+    /// Whether a limit of the sandbox was hit: no line of the program is to blame.
+    pub fn is_limit(self) -> bool {
+        matches!(
+            self,
+            Self::OutOfMemory | Self::DiskFull | Self::TooManyProcesses
+        )
+    }
+}
+
 /// A failure of the user's code: an outcome, not an error of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionError {
@@ -110,6 +120,19 @@ pub struct ExecutionError {
     pub traceback: String,
     /// The line of the program, from 1, where it is known.
     pub line: Option<u32>,
+}
+
+impl ExecutionError {
+    /// A failure that has neither a traceback nor a line.
+    pub fn without_traceback(kind: ErrorKind, name: &str, value: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            value: value.into(),
+            traceback: String::new(),
+            line: None,
+        }
+    }
 }
 
 /// What a run answers; source 1's four fields first.

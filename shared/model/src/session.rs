@@ -121,6 +121,12 @@ pub struct Session {
     /// The last revision number that was given out.
     #[serde(default)]
     pub revision_counter: u32,
+    /// How often it was asked to stop what runs; whoever works looks at it now and then.
+    #[serde(default)]
+    pub stops_asked: u64,
+    /// Up to which of these requests work was stopped.
+    #[serde(default)]
+    pub stops_obeyed: u64,
 }
 
 /// Whether a session can be used.
@@ -178,6 +184,8 @@ impl Session {
             dataset_id: None,
             revisions: Vec::new(),
             revision_counter: 0,
+            stops_asked: 0,
+            stops_obeyed: 0,
         }
     }
 

@@ -53,15 +53,17 @@ fn failed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Execution
         #[serde(default)]
         traceback: String,
         line: Option<u32>,
+        kind: Option<ErrorKind>,
     }
     let Failure {
         name,
         value,
         traceback,
         line,
+        kind,
     } = Failure::deserialize(deserializer)?;
     Ok(ExecutionError {
-        kind: ErrorKind::Raised,
+        kind: kind.unwrap_or(ErrorKind::Raised),
         name,
         value,
         traceback,

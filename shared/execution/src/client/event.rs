@@ -1,5 +1,6 @@
 //! The lines of `/execute` (SANDBOX_PROTOCOL §2).
 
+use model::run::ErrorKind;
 use serde_json::{Map, Value};
 
 /// One line of an execution.
@@ -21,6 +22,8 @@ pub enum ExecutionEvent {
         value: String,
         /// Its traceback.
         traceback: String,
+        /// Which limit caused it; E2B's cloud never says.
+        kind: Option<ErrorKind>,
     },
     /// A line that was too long to be read; what it said is lost.
     TooLong,
@@ -52,6 +55,9 @@ pub fn parse(line: &[u8]) -> Option<ExecutionEvent> {
             name: text(&mut fields, "name"),
             value: text(&mut fields, "value"),
             traceback: text(&mut fields, "traceback"),
+            kind: fields
+                .remove("kind")
+                .and_then(|kind| serde_json::from_value(kind).ok()),
         },
         "end_of_execution" => ExecutionEvent::End,
         _ => ExecutionEvent::Other,
@@ -87,6 +93,20 @@ mod tests {
             Some(ExecutionEvent::Result(
                 json!({"is_main_result": true, "text": "2"}),
             )),
+        );
+        let error = |kind| ExecutionEvent::Error {
+            name: "MemoryError".into(),
+            value: String::new(),
+            traceback: String::new(),
+            kind,
+        };
+        check(
+            json!({"type": "error", "name": "MemoryError", "kind": "out_of_memory"}),
+            Some(error(Some(ErrorKind::OutOfMemory))),
+        );
+        check(
+            json!({"type": "error", "name": "MemoryError", "kind": "of a newer protocol"}),
+            Some(error(None)),
         );
         check(json!({"type": "keepalive"}), Some(ExecutionEvent::Other));
         check(json!({"no": "type"}), None);
