@@ -10,4 +10,5 @@ mod programs;
 mod readme;
 mod recovery;
 mod run_code;
+mod running;
 mod sdk;

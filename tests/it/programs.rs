@@ -35,3 +35,24 @@ print("brewing")
 with gr.Blocks() as demo:
     raise RuntimeError("no coffee")
 "#;
+
+/// It prints something, in more than ASCII.
+pub const STREAMLIT_TALKATIVE: &str = r#"
+import streamlit as st
+
+print("serving é", flush=True)
+st.write("hello")
+"#;
+
+/// It dies a moment after every start.
+pub const GRADIO_MORTAL: &str = r#"
+import os, threading
+import gradio as gr
+
+with gr.Blocks(title="Mortal") as demo:
+    gr.Markdown("not for long")
+
+print("I am <mortal>", flush=True)
+threading.Timer(1.0, lambda: os._exit(7)).start()
+demo.launch()
+"#;

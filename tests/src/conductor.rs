@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use reqwest::header::{ACCEPT, HOST};
+use reqwest::header::{ACCEPT, HOST, HeaderName};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -228,18 +228,31 @@ impl Conductor {
 
     /// `POST /run_code/`, answered by events as they happen.
     pub async fn stream(&self, request: &Value) -> Events {
-        let request = self.request(Method::POST, "/run_code/").json(request);
+        self.events(self.request(Method::POST, "/run_code/").json(request))
+            .await
+    }
+
+    /// Any request, answered by events as they happen.
+    pub async fn events(&self, request: RequestBuilder) -> Events {
         let request = request.header(ACCEPT, "text/event-stream");
         Events::of(request.send().await.expect("the host answers"))
     }
 
     /// Opens an app's public address, which only browsers and curl resolve by themselves.
     pub async fn open(&self, url: &Value) -> Reply {
+        self.open_with(url, &[]).await
+    }
+
+    /// The same with these headers.
+    pub async fn open_with(&self, url: &Value, headers: &[(HeaderName, &str)]) -> Reply {
         let url = url.as_str().expect("there is an address");
         let (host, path) = split(url);
-        let request = self
+        let mut request = self
             .client
             .get(format!("http://{}{path}", self.sandbox_address));
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
         send(request.header(HOST, host)).await
     }
 

@@ -15,8 +15,11 @@ Reports, one JSON object a line:
     {"event": "output", "stream": "stdout" | "stderr", "text"}       only until the app is ready
     {"event": "notice", "text"}                                      something was overruled
     {"event": "ready", "port", "path", "framework", "pid", "seconds"}  GET path there gave 200
-    {"event": "failed", "name", "value", "traceback", "line"}        never ready; exit code is 1
+    {"event": "failed", "name", "value", "traceback", "line", "kind"}  never ready; exit code is 1;
+                                                                     `kind`: a limit was hit
     {"event": "restarted", "port", "pid", "exit_code"}               it died after ready, is back
+    {"event": "gave_up", "reason"}                                   it died too often: from now on
+                                                                     its port says so, with a 502
     {"event": "retiring", "seconds"}                                 SIGTERM: serving on this long
     {"event": "stopped", "exit_code"}                                the last report
 
@@ -35,7 +38,12 @@ import threading
 import time
 
 RESTARTS_PER_MINUTE = 3
+# How long the app before may take to free its port.
+PORT_SECONDS = 5
 REPORTED_OUTPUT_BYTES = 256 * 1024
+# How much of the log the page of an app that has stopped shows.
+SHOWN_BYTES = 8 * 1024
+SHOWN_LINES = 40
 LOG_BYTES = 8 * 1024 * 1024
 STREAMLIT_CHECK_SECONDS = 20
 LAUNCH_NAMES = ("demo", "app", "iface", "interface")
@@ -64,7 +72,31 @@ def describe(error, app_path):
         "value": str(error),
         "traceback": "".join(summary.format()),
         "line": line,
+        "kind": limit_of(error),
     }
+
+
+def limit_of(error):
+    """Which limit of the sandbox an exception speaks of; None if it is the program's own."""
+    import errno
+
+    if isinstance(error, MemoryError):
+        return "out_of_memory"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "too_many_processes"
+    if isinstance(error, BlockingIOError) and "fork" in last_line(error):
+        return "too_many_processes"
+    return None
+
+
+def last_line(error):
+    """The line of Python that raised it."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].line or "") if frames else ""
 
 
 def _clean(summary, app_path, seen):
@@ -408,8 +440,19 @@ class Log:
     def __init__(self, path):
         self.path = path
         self.file = open(path, "ab", buffering=0) if path else None
+        self.latest = b""
+
+    def say(self, text):
+        """A line of our own, between the app's."""
+        start = b"" if self.latest.endswith(b"\n") or not self.latest else b"\n"
+        self.write(start + f"[conductor] {text}\n".encode())
+
+    def latest_lines(self):
+        lines = self.latest.decode("utf-8", "replace").splitlines()
+        return "\n".join(lines[-SHOWN_LINES:])
 
     def write(self, data):
+        self.latest = (self.latest + data)[-SHOWN_BYTES:]
         if self.file is None:
             return
         try:
@@ -433,6 +476,8 @@ class Run:
         self.checked = not (check and supervisor.options.framework == "streamlit")
         self.failure = None
         self.exit_code = None
+        self.ended_by_us = False
+        self.out_of_memory_before = out_of_memory_kills()
         self.probing = None
         self.path = "/"
         self.decoders = {
@@ -508,9 +553,7 @@ class Run:
         elif kind == "failed":
             self.failure = self.failure or event
         elif kind == "died":
-            self.failure = self.failure or early_exit(
-                self.supervisor.options.app, event["exit_code"]
-            )
+            self.failure = self.failure or self.early_exit(event["exit_code"])
 
     def _probe(self):
         """Ask for the page until it comes; in a thread, so that a slow page blocks nothing."""
@@ -542,6 +585,7 @@ class Run:
     def end(self):
         """Stop the worker and all it started, and take in what they still had to say."""
         self.over.set()
+        self.ended_by_us = self.exit_code is None
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except OSError:
@@ -558,24 +602,52 @@ class Run:
                 os.close(self.readers.pop(name))
 
 
-def early_exit(app, exit_code):
-    name = os.path.basename(app)
-    if exit_code < 0:
-        how = f"was ended by {signal.Signals(-exit_code).name}"
-    else:
-        how = f"ended with exit code {exit_code}"
-    return {
-        "name": "EarlyExit",
-        "value": f"{name} {how} before it served a page",
-        "traceback": "",
-        "line": None,
-    }
+    def how_it_ended(self, exit_code):
+        """In words, and the limit that ended it if one did."""
+        if exit_code >= 0:
+            return f"ended with exit code {exit_code}", None
+        kills = out_of_memory_kills()
+        if exit_code == -signal.SIGKILL and not self.ended_by_us and kills is not None:
+            if kills > (self.out_of_memory_before or 0):
+                memory = self.supervisor.options.memory
+                return "out of memory" + (f" ({memory})" if memory else ""), "out_of_memory"
+        return f"was ended by {signal_name(-exit_code)}", None
+
+    def early_exit(self, exit_code):
+        name = os.path.basename(self.supervisor.options.app)
+        how, kind = self.how_it_ended(exit_code)
+        return {
+            "name": "OutOfMemory" if kind else "EarlyExit",
+            "value": how if kind else f"{name} {how} before it served a page",
+            "traceback": "",
+            "line": None,
+            "kind": kind,
+        }
+
+
+def signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def out_of_memory_kills():
+    """How many processes the kernel has ended for want of memory; None where it does not say."""
+    try:
+        with open("/proc/vmstat") as file:
+            for line in file:
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 class Supervisor:
     def __init__(self, options):
         self.options = options
-        self.port = options.port or free_port()
+        self.port = port_for(options.port)
         self.log = Log(options.log)
         self.selector = selectors.DefaultSelector()
         self.ready = False
@@ -641,7 +713,7 @@ class Supervisor:
         while True:
             if run.failure or run.reap():
                 run.end()
-                return run, run.failure or early_exit(self.options.app, run.exit_code)
+                return run, run.failure or run.early_exit(run.exit_code)
             if run.answered.is_set() and run.checked:
                 return run, None
             if self.stopping():
@@ -674,9 +746,11 @@ class Supervisor:
 
     def supervise(self):
         report("starting", framework=self.options.framework, pid=os.getpid())
+        self.log.say(f"starting {os.path.basename(self.options.app)}")
         run, failure = self.start(check=True)
         if failure:
             report("failed", **failure)
+            self.log.say(f"it did not start: {failure['name']}: {failure['value']}")
             return 1
         if run.exit_code is None:
             self.ready = True
@@ -692,22 +766,117 @@ class Supervisor:
         while run.exit_code is None:
             if not self.serve(run) or self.retired:
                 break
-            restarts = [at for at in restarts if at > time.monotonic() - 60]
-            if len(restarts) >= RESTARTS_PER_MINUTE:
-                break
-            restarts.append(time.monotonic())
             exit_code = run.exit_code
-            run, failure = self.start(check=False)
-            if failure:
-                # It counts as one more death, so a program that fails for good ends after three.
-                self.log.write(f"{failure['name']}: {failure['value']}\n".encode())
-                while failure and len(restarts) < RESTARTS_PER_MINUTE and not self.stopping():
-                    restarts.append(time.monotonic())
-                    run, failure = self.start(check=False)
+            how, limit = run.how_it_ended(exit_code)
+            why = f"it ran {how}" if limit else f"it {how}"
+            failure = True
+            # A start that fails counts as one more death: a program that fails for good ends soon.
+            while failure and not self.stopping():
+                restarts = [at for at in restarts if at > time.monotonic() - 60]
+                if len(restarts) >= RESTARTS_PER_MINUTE:
+                    self.give_up(why)
+                    break
+                self.log.say(f"{why}; it is started again")
+                restarts.append(time.monotonic())
+                run, failure = self.start(check=False)
+                if failure:
+                    why = f"it did not start again: {failure['name']}: {failure['value']}"
             if not failure and run.exit_code is None:
                 report("restarted", port=self.port, pid=run.pid, exit_code=exit_code)
         report("stopped", exit_code=run.exit_code)
         return 0
+
+    def give_up(self, why):
+        """The app's address goes on to answer: with what became of the app, until we are ended."""
+        reason = f"{why}, {RESTARTS_PER_MINUTE + 1} times within a minute"
+        self.log.say(f"the app has stopped: {reason}")
+        report("gave_up", reason=reason)
+        self.ready = False
+        self.stop_at = self.stop_at or (time.monotonic() if self.retired else None)
+        server = stopped_server(self.port, reason, self.log.latest_lines())
+        if server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        while not self.stopping():
+            self.turn(self.stop_at)
+
+
+def stopped_server(port, reason, log):
+    """A server that says on every path that the app has stopped; None if the port is taken."""
+    import html
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+    document = {"message": f"the app has stopped: {reason}", "code": 502, "app": "stopped"}
+    notice = json.dumps({"type": "app_stopped", "reason": reason}).replace("<", "\\u003c")
+    page = STOPPED_PAGE.format(
+        reason=html.escape(reason[:1].upper() + reason[1:]), log=html.escape(log), notice=notice
+    ).encode()
+    document = json.dumps(document).encode()
+
+    class Stopped(BaseHTTPRequestHandler):
+        def answer(self):
+            wants_page = "text/html" in self.headers.get("Accept", "")
+            body, kind = (page, "text/html") if wants_page else (document, "application/json")
+            self.send_response(502)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
+
+        def log_message(self, *_):
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_):
+            pass
+
+    try:
+        return Server(("0.0.0.0", port), Stopped)
+    except OSError:
+        return None
+
+
+STOPPED_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>The app has stopped</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 3rem auto; max-width: 44rem; padding: 0 1.25rem; color: light-dark(#1a232d, #e3e9ef);
+  background: light-dark(#f5f7f8, #0d131a); font: 16px/1.5 system-ui, sans-serif; }}
+h1 {{ font-size: 1.25rem; }}
+pre {{ padding: .75rem .9rem; overflow: auto; border: 1px solid light-dark(#dde3e8, #2a3542);
+  border-radius: 8px; background: light-dark(#fff, #151c25); white-space: pre-wrap;
+  overflow-wrap: anywhere; font: .8125rem/1.5 ui-monospace, Menlo, Consolas, monospace; }}
+</style>
+<h1>The app has stopped</h1>
+<p>{reason}.</p>
+<p>It is not started again by itself: start it again in Conductor, or change its program first.</p>
+<p>Its last words:</p>
+<pre tabindex="0" aria-label="The end of the log">{log}</pre>
+<script>if (parent !== window) parent.postMessage({notice}, "*");</script>
+"""
+
+
+def port_for(wanted):
+    """The wanted port once it is free, which the app before may still hold; else any free one."""
+    give_up = time.monotonic() + PORT_SECONDS
+    while wanted and time.monotonic() < give_up:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("0.0.0.0", wanted))
+                return wanted
+            except OSError:
+                time.sleep(0.02)
+    return free_port()
 
 
 def free_port():
@@ -721,6 +890,7 @@ def main(arguments=None):
     parser.add_argument("--framework", required=True, choices=["gradio", "streamlit"])
     parser.add_argument("--app", required=True, help="the program")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--memory", default="", help="how much memory there is, for messages")
     parser.add_argument("--log", help="append the app's output to this file")
     parser.add_argument("--retire-seconds", type=float, default=60)
     parser.add_argument("--start-seconds", type=float, default=120)
