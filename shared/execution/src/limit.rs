@@ -76,17 +76,14 @@ pub(crate) fn text(kind: ErrorKind, metrics: Option<&Metrics>) -> String {
     }
 }
 
-/// `512 MiB`, `1 GiB`, `1.5 GiB`.
+/// `1 GiB`, `1536 MiB`, as our own service says it; a size that is neither is rounded to MiB.
 pub(crate) fn size_text(bytes: u64) -> String {
-    const MIB: u64 = 1024 * 1024;
-    if bytes < 1024 * MIB {
-        return format!("{} MiB", (bytes + MIB / 2) / MIB);
+    const MIB: u64 = 1 << 20;
+    const GIB: u64 = 1 << 30;
+    if bytes > 0 && bytes.is_multiple_of(GIB) {
+        return format!("{} GiB", bytes / GIB);
     }
-    let tenths = (bytes * 10 + 512 * MIB) / (1024 * MIB);
-    match tenths % 10 {
-        0 => format!("{} GiB", tenths / 10),
-        rest => format!("{}.{rest} GiB", tenths / 10),
-    }
+    format!("{} MiB", (bytes + MIB / 2) / MIB)
 }
 
 /// Names the limit of an error whose service did not.
@@ -151,7 +148,7 @@ mod tests {
         let check = |bytes, text| assert_eq!(size_text(bytes), text);
         check(512 << 20, "512 MiB");
         check(1 << 30, "1 GiB");
-        check(3 << 29, "1.5 GiB");
+        check(3 << 29, "1536 MiB");
         check(507_904_000, "484 MiB");
     }
 }
