@@ -3,14 +3,19 @@
 //! In E2B it runs inside the sandbox. Here the service answers, and asks the sandbox's init for
 //! everything that touches the inside.
 
+mod accept_encoding;
 mod access;
 mod compression;
 mod connect_rpc;
 mod file_content;
+mod file_error;
 mod filesystem;
 pub mod process;
 mod process_messages;
 mod process_service;
+mod upload;
+pub mod watch;
+mod watch_service;
 
 use std::sync::Arc;
 
@@ -20,6 +25,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use http::StatusCode;
+use serde_json::json;
 
 pub use access::{has_token, signed_for};
 use connect_rpc::RpcError;
@@ -29,13 +35,14 @@ use crate::sandbox::Sandbox;
 /// All routes of envd. The sandbox travels as an extension of the request.
 pub fn router() -> Router {
     Router::new()
-        .route("/files", get(file_content::read).post(file_content::write))
+        .route("/files", get(file_content::read).post(upload::write))
         .route("/envs", get(envs))
         .route("/process.Process/{method}", post(process_service::call))
         .route("/filesystem.Filesystem/{method}", post(filesystem::call))
         .route("/{service}/{method}", post(unknown_method))
         .route_layer(middleware::from_fn(access::check))
         .route("/health", get(async || StatusCode::NO_CONTENT))
+        .fallback(unknown_path)
         .layer(DefaultBodyLimit::disable())
 }
 
@@ -51,4 +58,13 @@ async fn unknown_method(
         &request,
         RpcError::unimplemented(format!("there is no {service}/{method}")),
     )
+}
+
+async fn unknown_path(request: Request) -> Response {
+    let message = format!(
+        "there is no '{}' in envd: it has /files, /envs, /health and calls",
+        request.uri().path()
+    );
+    let body = json!({ "code": 404, "message": message });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
 }

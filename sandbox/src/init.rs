@@ -27,6 +27,7 @@ pub(crate) mod seccomp;
 mod serve;
 mod spawn;
 mod storage;
+mod watch;
 
 use std::fs::File;
 use std::io;

@@ -15,6 +15,7 @@ mod api;
 mod clock;
 mod config;
 mod envd;
+mod file_metadata;
 pub mod init;
 mod interpreter;
 mod launch;

@@ -1,7 +1,8 @@
 //! The messages between the service and a sandbox's init process.
 //!
 //! They travel over two unix socket pairs per sandbox: `control` (processes, connections) and
-//! `files`, so that a slow walk through a directory never delays a signal. Every message is one
+//! `files`, so that a slow walk through a directory never delays a signal. A watch has a third of its
+//! own. Every message is one
 //! [`wire`](crate::wire) frame; open descriptors travel beside it. The init runs with the rights of
 //! the sandboxed user, so the service believes nothing it says about anything outside.
 
@@ -126,8 +127,18 @@ pub enum Request {
     Open {
         /// Absolute path inside.
         path: PathBuf,
-        /// Create or truncate it for writing, with its parents; else read it.
-        write: bool,
+        /// What for.
+        access: Access,
+    },
+    /// Watch a directory; the reply carries a socket, from which one [`Change`] a frame comes. A
+    /// byte sent to it asks for [`Change::UpTo`]; closing it ends the watch.
+    Watch {
+        /// Absolute path inside.
+        path: PathBuf,
+        /// With all directories below.
+        recursive: bool,
+        /// Describe what changed.
+        entries: bool,
     },
     /// Describe one path.
     Stat {
@@ -158,6 +169,54 @@ pub enum Request {
         /// Absolute path inside.
         path: PathBuf,
     },
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// To read it.
+    Read,
+    /// To write it; it must be new. Its parents are made.
+    Create,
+    /// To write over it; it keeps its content until then.
+    Overwrite,
+    /// To read and write a file without a name; the path names the directory it is in.
+    Scratch,
+}
+
+/// What a watch tells, in the order it happened.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// Something happened to an entry.
+    Entry {
+        /// Path relative to the watched directory; `.` is the directory itself.
+        name: String,
+        /// What.
+        event: FileEvent,
+        /// The entry afterwards, if that was asked for and it is still there.
+        entry: Option<Entry>,
+    },
+    /// Everything that happened before this many bytes had been sent to the watch has been told.
+    UpTo(u64),
+    /// The directory is gone; nothing follows.
+    Over,
+    /// Not everything could be told, for this reason; nothing follows.
+    Lost(String),
+}
+
+/// The kinds of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileEvent {
+    /// It is new, or was moved here.
+    Create,
+    /// Its content changed.
+    Write,
+    /// It was removed.
+    Remove,
+    /// It was moved away.
+    Rename,
+    /// Its permissions, owner, times or attributes changed.
+    Chmod,
 }
 
 /// A program to start.
@@ -255,6 +314,8 @@ pub struct Entry {
     pub modified_ns: i64,
     /// Where a link leads.
     pub symlink_target: Option<String>,
+    /// Its attributes `user.e2b.*`, by what follows in the name.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// The kinds of entry the file protocol distinguishes.

@@ -11,6 +11,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::envd::process::ProcessTable;
+use crate::envd::watch::Watchers;
 use crate::interpreter::Interpreter;
 use crate::launch::Init;
 use crate::limits::{Limit, Limits};
@@ -51,6 +52,7 @@ pub struct Sandbox {
     pub(crate) files: Link,
     pub(crate) closed: CancellationToken,
     pub(crate) processes: ProcessTable,
+    pub(crate) watchers: Watchers,
     pub(crate) isolation: Isolation,
     pub(crate) python: PathBuf,
     pub(crate) interpreter: OnceCell<Interpreter>,

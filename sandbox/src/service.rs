@@ -296,6 +296,7 @@ impl Service {
             files: Link::new(files)?,
             closed: CancellationToken::new(),
             processes: Default::default(),
+            watchers: Default::default(),
             isolation,
             python: self.python.clone(),
             interpreter: OnceCell::new(),

@@ -270,6 +270,14 @@ pub fn deadline(headers: &HeaderMap) -> Option<Duration> {
         .map(Duration::from_millis)
 }
 
+/// Resolves at a deadline, if there is one.
+pub async fn pass(deadline: Option<Duration>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// How often a client wants to hear something on a silent stream.
 pub fn ping_interval(headers: &HeaderMap) -> Duration {
     Duration::from_secs(

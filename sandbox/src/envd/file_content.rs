@@ -1,30 +1,28 @@
-//! `GET` and `POST /files`: the bytes of a file.
+//! `GET /files`: the bytes of a file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{FromRequest, Multipart, Query, Request};
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use axum::extract::Query;
+use axum::response::Response;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_RANGE, CONTENT_TYPE, RANGE, VARY,
 };
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use thiserror::Error;
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
+use url::form_urlencoded;
 
+use super::accept_encoding::{self, Encoding};
 use super::compression;
-use crate::link::LinkError;
-use crate::protocol::Request as InitRequest;
+use super::file_error::FileError;
+use crate::protocol::{Access, Request as InitRequest};
 use crate::sandbox::Sandbox;
 
 const CHUNK: usize = 64 << 10;
@@ -34,102 +32,7 @@ const PROC: libc::__fsword_t = 0x9fa0;
 /// The query of a call.
 #[derive(Deserialize)]
 pub struct Target {
-    path: Option<String>,
-}
-
-/// Why a file was not read or written.
-#[derive(Debug, Error)]
-pub enum FileError {
-    #[error("the query lacks 'path'")]
-    NoPath,
-    #[error("path '{0}' does not exist")]
-    Missing(String),
-    #[error("path '{0}' is a directory")]
-    Directory(String),
-    #[error("path '{0}' is not a regular file")]
-    NotRegular(String),
-    #[error("permission denied: '{0}'")]
-    Denied(String),
-    #[error(
-        "the upload cannot be read: {0}; send multipart/form-data with a field 'file', or application/octet-stream with the query 'path'"
-    )]
-    Upload(String),
-    #[error("{limit}: '{path}' was not written; remove files and try again")]
-    NoSpace { path: String, limit: String },
-    #[error("the range '{0}' lies outside the file")]
-    Range(String),
-    #[error("the sandbox was not found")]
-    Gone,
-    #[error("cannot access '{path}': {reason}")]
-    Other { path: String, reason: String },
-}
-
-impl FileError {
-    fn of_link(path: &str, error: &LinkError) -> Self {
-        let path = path.to_owned();
-        match (error, error.errno()) {
-            (LinkError::Gone, _) => Self::Gone,
-            (_, Some(libc::ENOENT)) => Self::Missing(path),
-            (_, Some(libc::EISDIR)) => Self::Directory(path),
-            // A named pipe that nobody reads, a socket, a file used as a directory.
-            (_, Some(libc::ENXIO | libc::ENOTDIR | libc::ELOOP)) => Self::NotRegular(path),
-            (_, Some(libc::EACCES | libc::EPERM | libc::EROFS)) => Self::Denied(path),
-            (_, Some(libc::ENOSPC | libc::EDQUOT)) => Self::no_space(path),
-            _ => Self::Other {
-                path,
-                reason: error.to_string(),
-            },
-        }
-    }
-
-    fn of_io(path: &str, error: &io::Error) -> Self {
-        match error.raw_os_error() {
-            Some(libc::ENOSPC | libc::EDQUOT) => Self::no_space(path.to_owned()),
-            Some(_) => Self::Other {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            },
-            // Not the disk's: the client's stream, or its compression.
-            None => Self::Upload(error.to_string()),
-        }
-    }
-
-    fn no_space(path: String) -> Self {
-        let limit = "disk full".to_owned();
-        Self::NoSpace { path, limit }
-    }
-
-    /// With the limit's name, if it is one that was hit.
-    fn named(self, sandbox: &Sandbox) -> Self {
-        match self {
-            Self::NoSpace { path, .. } => Self::NoSpace {
-                path,
-                limit: sandbox.disk_full(),
-            },
-            other => other,
-        }
-    }
-}
-
-impl IntoResponse for FileError {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::NoPath | Self::Directory(_) | Self::NotRegular(_) | Self::Upload(_) => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::Missing(_) => StatusCode::NOT_FOUND,
-            Self::Denied(_) => StatusCode::FORBIDDEN,
-            Self::NoSpace { .. } => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Gone => StatusCode::BAD_GATEWAY,
-            Self::Other { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (
-            status,
-            Json(json!({ "code": status.as_u16(), "message": self.to_string() })),
-        )
-            .into_response()
-    }
+    pub path: Option<String>,
 }
 
 /// Sends a file, or the part of it that `Range` asks for.
@@ -142,28 +45,26 @@ pub async fn read(
         .path
         .filter(|path| !path.is_empty())
         .ok_or(FileError::NoPath)?;
-    let mut file = open(&sandbox, &path, false).await?;
+    let mut file = open(&sandbox, &path, Access::Read).await?;
     let length = file
         .metadata()
         .await
         .map_err(|error| FileError::of_io(&path, &error))?
         .len();
-    let name = Path::new(&path)
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .replace(|c: char| !c.is_ascii_graphic() || c == '"', "_");
     let response = Response::builder()
         .header(CONTENT_TYPE, "application/octet-stream")
-        .header(CONTENT_DISPOSITION, format!("inline; filename=\"{name}\""))
+        .header(CONTENT_DISPOSITION, disposition(&path))
         .header(VARY, "Accept-Encoding")
         .header(ACCEPT_RANGES, "bytes");
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let response = match header(RANGE)
+    let range = header(RANGE)
         .and_then(|range| range.strip_prefix("bytes="))
-        .filter(|range| !range.contains(','))
-    {
-        Some(range) => {
+        .filter(|range| !range.contains(','));
+    let encoding = header(ACCEPT_ENCODING);
+    let encoding = accept_encoding::choose(encoding, range.is_some())
+        .ok_or_else(|| FileError::Encoding(encoding.unwrap_or_default().to_owned()))?;
+    let response = match (range, encoding) {
+        (Some(range), _) => {
             let (first, last) =
                 parse_range(range, length).ok_or_else(|| FileError::Range(range.to_owned()))?;
             file.seek(io::SeekFrom::Start(first))
@@ -179,15 +80,18 @@ pub async fn read(
                     CHUNK,
                 )))
         }
-        // Every HTTP library accepts gzip among others; only who wants nothing else gets it.
-        None if header(ACCEPT_ENCODING) == Some("gzip") => response
-            .header(CONTENT_ENCODING, "gzip")
-            .body(Body::from_stream(compression::pack(
-                ReaderStream::with_capacity(file, CHUNK),
-            ))),
+        (None, Encoding::Gzip) => {
+            response
+                .header(CONTENT_ENCODING, "gzip")
+                .body(Body::from_stream(compression::pack(
+                    ReaderStream::with_capacity(file, CHUNK),
+                )))
+        }
         // Without a length: a program inside may be writing to the file just now, and proc's
         // files claim to be empty.
-        None => response.body(Body::from_stream(ReaderStream::with_capacity(file, CHUNK))),
+        (None, Encoding::Identity) => {
+            response.body(Body::from_stream(ReaderStream::with_capacity(file, CHUNK)))
+        }
     };
     response.map_err(|error| FileError::Other {
         path,
@@ -212,103 +116,26 @@ fn parse_range(range: &str, length: u64) -> Option<(u64, u64)> {
     (first <= last && first < length).then_some((first, last))
 }
 
-/// Writes one file from the body, or several from the parts of a form.
-pub async fn write(
-    Extension(sandbox): Extension<Arc<Sandbox>>,
-    Query(target): Query<Target>,
-    request: Request,
-) -> Result<Response, FileError> {
-    let path = target.path.filter(|path| !path.is_empty());
-    let request = unpacked(request)?;
-    let kind = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or("")
-        .to_owned();
-    let mut written = Vec::new();
-    if kind.starts_with("multipart/form-data") {
-        let upload =
-            |error: axum::extract::multipart::MultipartError| FileError::Upload(error.body_text());
-        let mut form = Multipart::from_request(request, &())
-            .await
-            .map_err(|error| FileError::Upload(error.body_text()))?;
-        while let Some(field) = form.next_field().await.map_err(upload)? {
-            if field.name() != Some("file") {
-                continue;
-            }
-            let path = path
-                .clone()
-                .or_else(|| field.file_name().map(str::to_owned))
-                .ok_or(FileError::NoPath)?;
-            let content = field.map_err(|error| io::Error::other(error.body_text()));
-            written.push(store(&sandbox, &path, content).await?);
-        }
-        if written.is_empty() {
-            return Err(FileError::Upload("the form has no field 'file'".to_owned()));
-        }
-    } else if kind.starts_with("application/octet-stream") {
-        let path = path.ok_or(FileError::NoPath)?;
-        let content = request
-            .into_body()
-            .into_data_stream()
-            .map_err(io::Error::other);
-        written.push(store(&sandbox, &path, content).await?);
-    } else {
-        return Err(FileError::Upload(format!(
-            "its content type is '{}'",
-            kind.escape_debug()
-        )));
+/// Shown, not saved, under its own name; RFC 6266 has two ways to write that.
+fn disposition(path: &str) -> String {
+    let name = Path::new(path)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let plain = name.replace(
+        |c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\\'),
+        "_",
+    );
+    if plain == name {
+        return format!("inline; filename=\"{plain}\"");
     }
-    Ok(Json(written).into_response())
-}
-
-/// The request with its body as it was before `Content-Encoding`.
-fn unpacked(mut request: Request) -> Result<Request, FileError> {
-    match request.headers_mut().remove(CONTENT_ENCODING) {
-        None => Ok(request),
-        Some(encoding) if encoding == "identity" => Ok(request),
-        Some(encoding) if encoding == "gzip" => Ok(request.map(|body| {
-            Body::from_stream(compression::unpack(
-                body.into_data_stream().map_err(io::Error::other),
-            ))
-        })),
-        Some(encoding) => Err(FileError::Upload(format!(
-            "its encoding {encoding:?} is not gzip"
-        ))),
-    }
-}
-
-async fn store(
-    sandbox: &Sandbox,
-    path: &str,
-    content: impl Stream<Item = io::Result<Bytes>>,
-) -> Result<Value, FileError> {
-    let written = store_in(sandbox, path, content).await;
-    written.map_err(|error| error.named(sandbox))
-}
-
-async fn store_in(
-    sandbox: &Sandbox,
-    path: &str,
-    content: impl Stream<Item = io::Result<Bytes>>,
-) -> Result<Value, FileError> {
-    let mut file = open(sandbox, path, true).await?;
-    let mut content = std::pin::pin!(content);
-    let failed = |error: io::Error| FileError::of_io(path, &error);
-    while let Some(chunk) = content.next().await {
-        file.write_all(&chunk.map_err(failed)?)
-            .await
-            .map_err(failed)?;
-    }
-    file.flush().await.map_err(failed)?;
-    let shown = sandbox.shown(path);
-    let name = shown.file_name().unwrap_or_default().to_string_lossy();
-    Ok(json!({ "name": name, "path": shown, "type": "file" }))
+    let encoded: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    let encoded = encoded.replace('+', "%20");
+    format!("inline; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
 /// Opens a file through the sandbox's init, and makes sure that it is one.
-async fn open(sandbox: &Sandbox, path: &str, write: bool) -> Result<File, FileError> {
+pub async fn open(sandbox: &Sandbox, path: &str, access: Access) -> Result<File, FileError> {
     let inside: PathBuf = sandbox
         .path_of(path)
         .ok_or_else(|| FileError::Missing(path.to_owned()))?;
@@ -316,7 +143,7 @@ async fn open(sandbox: &Sandbox, path: &str, write: bool) -> Result<File, FileEr
         .files
         .request(&InitRequest::Open {
             path: inside,
-            write,
+            access,
         })
         .await
         .map_err(|error| FileError::of_link(path, &error))?;
@@ -334,8 +161,35 @@ async fn open(sandbox: &Sandbox, path: &str, write: bool) -> Result<File, FileEr
     }
     // The kernel judges some writes to proc by who writes, and that is this service.
     let in_proc = || rustix::fs::fstatfs(&file).is_ok_and(|filesystem| filesystem.f_type == PROC);
-    if !metadata.is_file() || (write && in_proc()) {
+    if !metadata.is_file() || (access != Access::Read && in_proc()) {
         return Err(FileError::NotRegular(path.to_owned()));
     }
     Ok(File::from_std(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_shown_under_its_own_name() {
+        assert_eq!(
+            disposition("/home/user/a.csv"),
+            "inline; filename=\"a.csv\""
+        );
+        assert_eq!(
+            disposition("größe 1\".csv"),
+            "inline; filename=\"gr__e_1_.csv\"; filename*=UTF-8''gr%C3%B6%C3%9Fe%201%22.csv"
+        );
+    }
+
+    #[test]
+    fn a_range_lies_in_the_file_or_is_none() {
+        assert_eq!(parse_range("0-99", 10), Some((0, 9)));
+        assert_eq!(parse_range("-3", 10), Some((7, 9)));
+        for outside in ["10-", "5-2", "-", "x-y", "-0", "--1"] {
+            assert_eq!(parse_range(outside, 10), None, "{outside}");
+        }
+        assert_eq!(parse_range("0-", 0), None);
+    }
 }

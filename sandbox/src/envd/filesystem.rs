@@ -10,7 +10,8 @@ use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::connect_rpc::{self, RpcError};
+use super::connect_rpc::{self, Messages, RpcError};
+use super::watch_service;
 use crate::clock::rfc3339;
 use crate::link::LinkError;
 use crate::protocol::{Entry, EntryKind, Reply, Request};
@@ -19,11 +20,16 @@ use crate::sandbox::Sandbox;
 /// All messages of this service in one: absent fields have their default, as in proto3's JSON.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Message {
-    path: String,
-    source: String,
-    destination: String,
-    depth: u32,
+pub struct Message {
+    pub path: String,
+    pub source: String,
+    pub destination: String,
+    pub depth: u32,
+    pub recursive: bool,
+    #[serde(rename = "includeEntry", alias = "include_entry")]
+    pub include_entry: bool,
+    #[serde(rename = "watcherId", alias = "watcher_id")]
+    pub watcher_id: String,
 }
 
 /// One call.
@@ -32,20 +38,21 @@ pub async fn call(
     Route(method): Route<String>,
     request: HttpRequest,
 ) -> Response {
-    if matches!(
-        method.as_str(),
-        "WatchDir" | "CreateWatcher" | "GetWatcherEvents" | "RemoveWatcher"
-    ) {
-        return connect_rpc::refuse(
+    match (method.as_str(), connect_rpc::is_stream(request.headers())) {
+        ("WatchDir", true) => {
+            let headers = request.headers().clone();
+            watch_service::stream(sandbox, Messages::new(request.into_body()), &headers)
+                .await
+                .unwrap_or_else(|error| connect_rpc::reply_in_stream(Err(error)))
+        }
+        (_, true) => connect_rpc::refuse(
             &request,
-            RpcError::unimplemented(
-                "watching directories is not supported by the local sandbox service; list them instead",
-            ),
-        );
-    }
-    match answer(&sandbox, &method, request).await {
-        Ok(message) => connect_rpc::reply(&message),
-        Err(error) => error.into_response(),
+            RpcError::unimplemented(format!("there is no stream filesystem.Filesystem/{method}")),
+        ),
+        (_, false) => match answer(&sandbox, &method, request).await {
+            Ok(message) => connect_rpc::reply(&message),
+            Err(error) => error.into_response(),
+        },
     }
 }
 
@@ -72,8 +79,11 @@ async fn answer(sandbox: &Sandbox, method: &str, request: HttpRequest) -> Result
             change(sandbox, Request::Remove { path }, &message.path).await?;
             Ok(json!({}))
         }
+        "CreateWatcher" => watch_service::create(sandbox, &message).await,
+        "GetWatcherEvents" => watch_service::events(sandbox, &message.watcher_id).await,
+        "RemoveWatcher" => watch_service::remove(sandbox, &message.watcher_id),
         method => Err(RpcError::unimplemented(format!(
-            "there is no filesystem.Filesystem/{method}"
+            "there is no unary filesystem.Filesystem/{method}"
         ))),
     }
 }
@@ -123,7 +133,7 @@ async fn change(sandbox: &Sandbox, request: Request, path: &str) -> Result<(), R
         .map_err(|error| failed(path, &error))
 }
 
-fn resolve(sandbox: &Sandbox, path: &str) -> Result<PathBuf, RpcError> {
+pub fn resolve(sandbox: &Sandbox, path: &str) -> Result<PathBuf, RpcError> {
     sandbox.path_of(path).ok_or_else(|| {
         RpcError::invalid_argument(format!(
             "'{path}' is another user's home; sandboxes here have only the user 'user'"
@@ -131,12 +141,12 @@ fn resolve(sandbox: &Sandbox, path: &str) -> Result<PathBuf, RpcError> {
     })
 }
 
-fn failed(path: &str, error: &LinkError) -> RpcError {
+pub fn failed(path: &str, error: &LinkError) -> RpcError {
     RpcError::of_link(error, &format!("path '{path}'"))
 }
 
 /// `EntryInfo` of E2B's protocol.
-fn view(entry: &Entry, path: &Path) -> Value {
+pub fn view(entry: &Entry, path: &Path) -> Value {
     let kind = match entry.kind {
         EntryKind::File => "FILE_TYPE_FILE",
         EntryKind::Directory => "FILE_TYPE_DIRECTORY",
@@ -156,6 +166,9 @@ fn view(entry: &Entry, path: &Path) -> Value {
         "group": owner,
         "modifiedTime": rfc3339(DateTime::from_timestamp_nanos(entry.modified_ns)),
     });
+    if !entry.metadata.is_empty() {
+        view["metadata"] = json!(entry.metadata);
+    }
     if let Some(target) = &entry.symlink_target {
         view["symlinkTarget"] = target.as_str().into();
     }

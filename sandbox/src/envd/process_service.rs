@@ -111,7 +111,8 @@ async fn start(
         connect_rpc::ping_interval(headers),
     );
     tokio::spawn(kill_at(deadline, running.clone()));
-    tokio::spawn(tell(running, events, outgoing, deadline, ping));
+    let late = "the process was killed: it ran longer than the timeout of the request";
+    tokio::spawn(tell(running, events, outgoing, (deadline, late), ping));
     Ok(response)
 }
 
@@ -127,13 +128,10 @@ async fn connect(
     let running = find(sandbox, &message.process)?;
     let events = running.listen();
     let (outgoing, response) = Outgoing::open();
-    tokio::spawn(tell(
-        running,
-        events,
-        outgoing,
-        None,
-        connect_rpc::ping_interval(headers),
-    ));
+    let deadline = connect_rpc::deadline(headers);
+    let late = "the stream ended at the timeout of the request; the process goes on";
+    let ping = connect_rpc::ping_interval(headers);
+    tokio::spawn(tell(running, events, outgoing, (deadline, late), ping));
     Ok(response)
 }
 
@@ -142,14 +140,12 @@ async fn tell(
     running: Arc<Running>,
     events: mpsc::Receiver<Event>,
     outgoing: Outgoing,
-    deadline: Option<Duration>,
+    (deadline, late): (Option<Duration>, &str),
     ping: Duration,
 ) {
     let told = tokio::select! {
         told = relay(&running, events, &outgoing, ping) => told,
-        () = pass(deadline) => Told::Broken(RpcError::deadline_exceeded(
-            "the process was killed: it ran longer than the timeout of the request",
-        )),
+        () = connect_rpc::pass(deadline) => Told::Broken(RpcError::deadline_exceeded(late)),
     };
     match told {
         Told::ClientGone => {}
@@ -221,18 +217,11 @@ async fn relay_to_end(
     }
 }
 
-async fn pass(deadline: Option<Duration>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Kills a process at its deadline, whether its client is still there or not.
 async fn kill_at(deadline: Option<Duration>, running: Arc<Running>) {
     tokio::select! {
         _ = running.handle.wait() => {}
-        () = pass(deadline) => running.handle.signal_group(Signal::SIGKILL),
+        () = connect_rpc::pass(deadline) => running.handle.signal_group(Signal::SIGKILL),
     }
 }
 

@@ -9,12 +9,24 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::serve::with_descriptor;
-use crate::protocol::{Entry, EntryKind, Failure, Reply, Request};
+use super::watch;
+use crate::file_metadata;
+use crate::protocol::{Access, Entry, EntryKind, Failure, Reply, Request};
 
 /// Answers a request about files; any other is refused.
 pub fn answer(request: Request) -> (Reply, Vec<OwnedFd>) {
     let reply = match request {
-        Request::Open { path, write } => return with_descriptor(open(&path, write)),
+        Request::Open { path, access } => return with_descriptor(open(&path, access)),
+        Request::Watch {
+            path,
+            recursive,
+            entries,
+        } => {
+            return match watch::watch(&path, recursive, entries) {
+                Ok(socket) => (Reply::Done, vec![socket]),
+                Err(failure) => (Reply::Failed(failure), Vec::new()),
+            };
+        }
         Request::Stat { path } => describe(&path, String::new()).map(Reply::Entry),
         Request::List { path, depth } => list(&path, depth).map(Reply::Entries),
         Request::MakeDir { path } => make_directory(&path).map(|()| Reply::Done),
@@ -28,22 +40,27 @@ pub fn answer(request: Request) -> (Reply, Vec<OwnedFd>) {
     (reply, Vec::new())
 }
 
-fn open(path: &Path, write: bool) -> io::Result<OwnedFd> {
+fn open(path: &Path, access: Access) -> io::Result<OwnedFd> {
     let mut options = OpenOptions::new();
     // Without waiting: opening a named pipe must not hold up the init.
     options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-    if write {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+    match access {
+        Access::Read => options.read(true),
+        Access::Create => {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            options.write(true).create_new(true)
         }
-        options.write(true).create(true).truncate(true);
-    } else {
-        options.read(true);
-    }
+        // A link that leads nowhere is followed, and made to lead somewhere.
+        Access::Overwrite => options.write(true).create(true),
+        Access::Scratch => return Ok(tempfile::tempfile_in(path)?.into()),
+    };
     Ok(options.open(path)?.into())
 }
 
-fn describe(path: &Path, name: String) -> io::Result<Entry> {
+/// What a path names. A single description, which has no name, is strict about loops.
+pub(super) fn describe(path: &Path, name: String) -> io::Result<Entry> {
     let metadata = fs::symlink_metadata(path)?;
     let link = metadata.is_symlink();
     let target = if link {
@@ -64,6 +81,7 @@ fn describe(path: &Path, name: String) -> io::Result<Entry> {
     };
     Ok(Entry {
         name,
+        metadata: file_metadata::of_path(path),
         kind,
         size: metadata.len(),
         mode: target.as_ref().map_or(0, |target| target.mode() & 0o7777),

@@ -10,3 +10,5 @@ mod launch;
 mod lifecycle;
 mod processes;
 mod proxy;
+mod uploads;
+mod watch;
