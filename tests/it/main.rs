@@ -1,9 +1,13 @@
 //! The tests of the whole product; each is a sentence.
 
 mod apps;
+mod crowds;
 mod data;
 mod errors;
+mod faults;
 mod generate;
+mod limits;
+mod losses;
 mod model;
 mod pages;
 mod programs;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{Events, Reply, ScriptedModel};
+use crate::{Events, Neighbour, Reply, ScriptedModel};
 
 /// A running Conductor with a state of its own. It ends with the test.
 pub struct Conductor {
@@ -23,7 +23,7 @@ pub struct Conductor {
     host_address: String,
     sandbox_address: String,
     variables: BTreeMap<String, String>,
-    sandbox_keys: Vec<String>,
+    sandbox_arguments: Vec<String>,
     client: Client,
     folder: TempDir,
 }
@@ -32,7 +32,7 @@ pub struct Conductor {
 #[must_use = "it starts when it is awaited"]
 pub struct Start {
     variables: BTreeMap<String, String>,
-    sandbox_keys: Vec<String>,
+    sandbox_arguments: Vec<String>,
     has_sandbox: bool,
 }
 
@@ -52,7 +52,15 @@ impl Start {
 
     /// The sandbox service takes nobody without this key.
     pub fn with_sandbox_key(mut self, key: &str) -> Self {
-        self.sandbox_keys.push(key.to_owned());
+        self.sandbox_arguments
+            .extend(["--api-key".to_owned(), key.to_owned()]);
+        self
+    }
+
+    /// Sandboxes have this limit: a flag of the sandbox service, such as `--memory-mib`.
+    pub fn with_limit(mut self, flag: &str, limit: u32) -> Self {
+        self.sandbox_arguments
+            .extend([flag.to_owned(), limit.to_string()]);
         self
     }
 
@@ -70,7 +78,7 @@ impl Start {
             // Nobody listens on port 1.
             sandbox_address: "127.0.0.1:1".to_owned(),
             variables: self.variables,
-            sandbox_keys: self.sandbox_keys,
+            sandbox_arguments: self.sandbox_arguments,
             client: Client::builder()
                 .no_proxy()
                 // A connection from before a restart is of no use after it.
@@ -103,7 +111,7 @@ impl Conductor {
     pub fn start() -> Start {
         Start {
             variables: BTreeMap::new(),
-            sandbox_keys: Vec::new(),
+            sandbox_arguments: Vec::new(),
             has_sandbox: true,
         }
     }
@@ -136,9 +144,7 @@ impl Conductor {
         command
             .arg("--state-dir")
             .arg(self.folder.path().join("sandbox"));
-        for key in &self.sandbox_keys {
-            command.args(["--api-key", key]);
-        }
+        command.args(&self.sandbox_arguments);
         let mut sandbox = Process::start("sandbox", command, Signal::SIGTERM, self.folder.path());
         self.sandbox_address = sandbox.word_after("sandbox: listening on http://").await;
         self.sandbox = Some(sandbox);
@@ -226,6 +232,16 @@ impl Conductor {
         self.run(json!({"code": code, "session_id": session})).await
     }
 
+    /// Another session, which must notice nothing of what happens in the first.
+    pub async fn neighbour(&self) -> Neighbour<'_> {
+        let made = self.run_code("calls = 0").await;
+        Neighbour {
+            conductor: self,
+            session: made["session_id"].clone(),
+            calls: 0,
+        }
+    }
+
     /// `POST /run_code/`, answered by events as they happen.
     pub async fn stream(&self, request: &Value) -> Events {
         self.events(self.request(Method::POST, "/run_code/").json(request))
@@ -281,6 +297,11 @@ impl Conductor {
     /// The host and port of the sandbox service.
     pub fn sandbox_address(&self) -> &str {
         &self.sandbox_address
+    }
+
+    /// Where host and sandbox service keep what is theirs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What host and sandbox service have logged.
