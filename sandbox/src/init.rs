@@ -22,6 +22,7 @@ mod namespaces;
 mod network;
 mod privileges;
 mod proc;
+mod rlimits;
 mod root;
 pub(crate) mod seccomp;
 mod serve;
@@ -113,7 +114,7 @@ fn start(sockets: &Sockets) -> Result<Option<Isolation>, StepError> {
         }
         Isolation::None => privileges::adopt_orphans()?,
     }
-    privileges::settle()?;
+    rlimits::settle(&setup.rlimits, setup.isolation)?;
     silence_stderr().step("close stderr")?;
     let run = match &setup.storage {
         Storage::Host { run } => run,

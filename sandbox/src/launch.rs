@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::confinement::Confinement;
 use crate::protocol::{Handshake, Isolation, Setup, USER_ID};
 use crate::wire;
 
@@ -45,6 +46,11 @@ pub enum LaunchError {
         /// The system's text.
         source: io::Error,
     },
+    /// It could not be put into its control group.
+    #[error(
+        "cannot put the sandbox into its control group: {0}; see that /sys/fs/cgroup stays as it was when the service started"
+    )]
+    Limits(io::Error),
     /// The init ended, hung, or said something out of turn.
     #[error("the init broke off while it was to {step}: {source}")]
     Handshake {
@@ -116,6 +122,7 @@ impl Launcher {
         setup: Setup,
         storage: Option<OwnedFd>,
         outside: Outside,
+        confinement: &Confinement,
     ) -> Result<Launched, LaunchError> {
         let program_error = |source| LaunchError::Program {
             program: self.program.clone(),
@@ -142,7 +149,7 @@ impl Launcher {
             .recv()
             .map_err(|_| LaunchError::Closing)?
             .map_err(program_error)?;
-        let outcome = Self::shake_hands(&control, setup, storage, outside, child.id());
+        let outcome = Self::shake_hands(&control, setup, storage, outside, confinement, child.id());
         let pid = match (&outcome, isolation) {
             // With namespaces the first process has only given birth to the init.
             (Ok((born, _)), _) => born.unwrap_or(child.id() as i32),
@@ -170,9 +177,16 @@ impl Launcher {
         setup: Setup,
         storage: Option<OwnedFd>,
         outside: Outside,
+        confinement: &Confinement,
         child: u32,
     ) -> Result<(Option<i32>, OwnedFd), LaunchError> {
         let isolation = setup.isolation;
+        if isolation == Isolation::None {
+            // It becomes the init itself.
+            confinement
+                .hold(child as i32)
+                .map_err(LaunchError::Limits)?;
+        }
         let step = "begin";
         let beside: Vec<_> = storage.iter().map(AsFd::as_fd).collect();
         wire::send(control, &Handshake::Setup(setup), &beside)
@@ -190,6 +204,8 @@ impl Launcher {
         let Handshake::Born { pid } = hear(control, "start PID 1")? else {
             return Err(out_of_turn("start PID 1"));
         };
+        // Before it can start anything.
+        confinement.hold(pid).map_err(LaunchError::Limits)?;
         tell(control, "build the root file system", &Handshake::Go)?;
         let run = hear_ready(control, "build the root file system")?;
         Ok((Some(pid), run))

@@ -2,12 +2,13 @@
 
 use crate::config::Config;
 use crate::init;
+use crate::confinement::Confinement;
 use crate::protocol::Isolation;
 use crate::storage::Disks;
 
 /// The active layers, one line each, outermost first.
-pub fn active(config: &Config, disks: &Disks) -> Vec<String> {
-    match config.isolation {
+pub fn active(config: &Config, disks: &Disks, confinement: &Confinement) -> Vec<String> {
+    let mut layers = match config.isolation {
         Isolation::None => vec![
             "NO ISOLATION: programs run with the rights of this service".to_owned(),
             disks.layer(&config.limits),
@@ -20,5 +21,7 @@ pub fn active(config: &Config, disks: &Disks) -> Vec<String> {
             init::landlock::layer(),
             disks.layer(&config.limits),
         ],
-    }
+    };
+    layers.extend(confinement.layers());
+    layers
 }

@@ -76,6 +76,11 @@ impl StateDirectory {
         })
     }
 
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where each sandbox has its files.
     pub fn sandboxes(&self) -> &Path {
         &self.sandboxes

@@ -12,8 +12,10 @@
 //! (what runs inside it).
 
 mod api;
+mod cgroup;
 mod clock;
 mod config;
+mod confinement;
 mod envd;
 mod file_metadata;
 pub mod init;
@@ -23,9 +25,11 @@ mod layers;
 mod leftovers;
 pub mod limits;
 mod link;
+mod memory_watch;
 mod outside_id;
 mod place;
 pub mod process;
+mod process_tree;
 pub mod protocol;
 mod proxy;
 mod routing;

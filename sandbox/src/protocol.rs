@@ -36,8 +36,21 @@ pub struct Setup {
     pub storage: Storage,
     /// Bytes of `/dev/shm`.
     pub shared_memory: u64,
+    /// What each process may use.
+    pub rlimits: Rlimits,
     /// Host paths that appear inside at the same place, read-only. Absent ones are an error.
     pub read_only: Vec<PathBuf>,
+}
+
+/// Limits of each process; see setrlimit(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rlimits {
+    /// Bytes of heap and other writable memory, reserved or used.
+    pub data: u64,
+    /// Processes and threads of the sandbox's user.
+    pub processes: u64,
+    /// Open descriptors.
+    pub open_files: u64,
 }
 
 /// The file system a sandbox may write.

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::confinement::Confinement;
 use crate::envd::process::ProcessTable;
 use crate::envd::watch::Watchers;
 use crate::interpreter::Interpreter;
@@ -58,6 +59,7 @@ pub struct Sandbox {
     pub(crate) interpreter: OnceCell<Interpreter>,
     // In the order of their end: the processes, then their disk, then their user id.
     pub(crate) init: Init,
+    pub(crate) confinement: Arc<Confinement>,
     pub(crate) run: OwnedFd,
     pub(crate) limits: Limits,
     pub(crate) ended: OnceCell<()>,
@@ -223,10 +225,17 @@ impl Sandbox {
                 self.closed.cancel();
                 self.control.close();
                 self.files.close();
+                // What is frozen may not even die.
+                let _ = self.confinement.thaw();
                 self.init.end().await;
                 let (root, run) = self.place.paths();
+                let confinement = self.confinement.clone();
                 // Another thread, for a home of thousands of files takes its time.
-                let _ = tokio::task::spawn_blocking(move || place::remove(&[root, run])).await;
+                let _ = tokio::task::spawn_blocking(move || {
+                    confinement.remove();
+                    place::remove(&[root, run]);
+                })
+                .await;
             })
             .await;
     }

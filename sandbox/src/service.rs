@@ -15,12 +15,15 @@ use tokio::process::Command;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::cgroup::Cgroups;
 use crate::clock;
 use crate::config::Config;
+use crate::confinement::Confinement;
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
 use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
 use crate::link::Link;
+use crate::memory_watch;
 use crate::outside_id::{OutsideId, first_outside_id};
 use crate::place::{Place, PlaceError};
 use crate::process::{Exit, Spawn, SpawnError};
@@ -71,6 +74,11 @@ pub enum CreateError {
     /// Its disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// Its control group.
+    #[error(
+        "cannot make the sandbox's control group: {0}; see that /sys/fs/cgroup stays as it was when the service started"
+    )]
+    Group(io::Error),
     /// Its init.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -102,6 +110,7 @@ pub struct Service {
     first_outside_id: Option<u32>,
     outside_ids: Arc<Mutex<BTreeSet<u32>>>,
     closing: CancellationToken,
+    cgroups: Cgroups,
     // Last: its directories go after the sandboxes.
     state: StateDirectory,
 }
@@ -128,10 +137,13 @@ impl Service {
         read_only.dedup();
         let (isolation, limits) = (config.isolation, config.limits.clone());
         let directory = state.sandboxes().to_owned();
-        let disks =
-            tokio::task::spawn_blocking(move || Disks::prepare(isolation, &limits, &directory))
-                .await
-                .map_err(io::Error::from)?;
+        let note = state.root().join("control-groups");
+        let (disks, cgroups) = tokio::task::spawn_blocking(move || {
+            let cgroups = Cgroups::open(note);
+            (Disks::prepare(isolation, &limits, &directory), cgroups)
+        })
+        .await
+        .map_err(io::Error::from)?;
         let service = Arc::new(Self {
             domain: config
                 .domain
@@ -144,16 +156,17 @@ impl Service {
             sandboxes: Mutex::default(),
             first_outside_id: first_outside_id(&config),
             outside_ids: Arc::default(),
+            cgroups,
             closing: CancellationToken::new(),
             state,
             config,
         });
         let isolation = service.config.isolation;
-        service.try_out().await.map_err(|error| match isolation {
+        let tried = service.try_out().await.map_err(|error| match isolation {
             Isolation::Namespaces => ServeError::NoIsolation(error),
             Isolation::None => ServeError::NoSandbox(error),
         })?;
-        for layer in layers::active(&service.config, &service.disks) {
+        for layer in layers::active(&service.config, &service.disks, &tried) {
             tracing::info!("isolation: {layer}");
         }
         Ok(service)
@@ -254,38 +267,49 @@ impl Service {
         let service = self.clone();
         let (isolation, hostname) = (self.config.isolation, id.clone());
         let user = outside.as_ref().map(|outside| outside.id);
-        let (place, launched) = tokio::task::spawn_blocking(move || -> Result<_, CreateError> {
-            let place = Place::make(
-                service.state.sandboxes(),
-                service.state.runs(),
-                &hostname,
-                isolation,
-            )?;
-            let limits = &service.config.limits;
-            let owner = user.unwrap_or(nix::unistd::geteuid().as_raw());
-            let (storage, mounted) = service.disks.allot(limits, owner, place.run())?;
-            let setup = Setup {
-                isolation,
-                hostname,
-                storage,
-                shared_memory: limits.memory / 2,
-                read_only: service.read_only.clone(),
-            };
-            let launched =
-                service
+        let (place, confinement, launched) =
+            tokio::task::spawn_blocking(move || -> Result<_, CreateError> {
+                let place = Place::make(
+                    service.state.sandboxes(),
+                    service.state.runs(),
+                    &hostname,
+                    isolation,
+                )?;
+                let limits = &service.config.limits;
+                let owner = user.unwrap_or(nix::unistd::geteuid().as_raw());
+                let (storage, mounted) = service.disks.allot(limits, owner, place.run())?;
+                let group = service
+                    .cgroups
+                    .group(&hostname)
+                    .map_err(CreateError::Group)?;
+                let memory = service.disks.memory(limits);
+                let confinement = Confinement::new(group, limits.clone(), memory);
+                let setup = Setup {
+                    isolation,
+                    hostname,
+                    storage,
+                    shared_memory: limits.memory / 2,
+                    rlimits: confinement.rlimits(),
+                    read_only: service.read_only.clone(),
+                };
+                let outside = user.map_or(Outside::Own, Outside::Id);
+                let launched = service
                     .launcher
-                    .launch(setup, mounted, user.map_or(Outside::Own, Outside::Id))?;
-            leftovers::note_init(&place.init_note(), launched.init.pid)?;
-            Ok((place, launched))
-        })
-        .await
-        .map_err(io::Error::from)??;
+                    .launch(setup, mounted, outside, &confinement)?;
+                leftovers::note_init(&place.init_note(), launched.init.pid)?;
+                Ok((place, Arc::new(confinement), launched))
+            })
+            .await
+            .map_err(io::Error::from)??;
         let Launched {
             init,
             control,
             files,
             run,
         } = launched;
+        if !confinement.memory_is_limited() {
+            tokio::spawn(memory_watch::watch(Arc::downgrade(&confinement)));
+        }
         let started_at = Utc::now();
         Ok(Sandbox {
             id,
@@ -301,6 +325,7 @@ impl Service {
             python: self.python.clone(),
             interpreter: OnceCell::new(),
             init,
+            confinement,
             run,
             limits: self.config.limits.clone(),
             ended: OnceCell::new(),
@@ -309,8 +334,8 @@ impl Service {
         })
     }
 
-    /// Makes a sandbox, runs Python in it, and ends it.
-    async fn try_out(self: &Arc<Self>) -> Result<(), CreateError> {
+    /// Makes a sandbox, runs Python in it, and ends it. What held it is what will hold the others.
+    async fn try_out(self: &Arc<Self>) -> Result<Arc<Confinement>, CreateError> {
         let sandbox = self.make(Profile::default(), Duration::ZERO).await?;
         let argv = vec![
             sandbox.python().display().to_string(),
@@ -326,7 +351,7 @@ impl Service {
         let exit = process.wait().await;
         sandbox.end().await;
         match exit {
-            Exit::Code(0) => Ok(()),
+            Exit::Code(0) => Ok(sandbox.confinement.clone()),
             exit => Err(CreateError::Python(exit)),
         }
     }

@@ -5,7 +5,6 @@ use std::io;
 use caps::CapSet;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
 
 use super::{Step, StepError};
@@ -62,11 +61,4 @@ pub fn drop_all() -> Result<(), StepError> {
 pub fn adopt_orphans() -> Result<(), StepError> {
     prctl::set_child_subreaper(true).step("adopt orphans")?;
     prctl::set_no_new_privs().step("set no-new-privileges")
-}
-
-/// What everything started from here on inherits.
-pub fn settle() -> Result<(), StepError> {
-    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
-    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0)
-        .step("forbid core dumps")
 }

@@ -1,0 +1,71 @@
+//! The memory limit of a sandbox where no control group can be made: the service looks, and kills
+//! the largest process when all of them together have too much.
+//!
+//! What a process can take between two looks is bounded by its own limit of data.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use crate::confinement::Confinement;
+use crate::process_tree;
+
+/// From half of the limit on, it may be a matter of a blink.
+const CLOSE: Duration = Duration::from_millis(25);
+const FAR: Duration = Duration::from_millis(150);
+
+/// Watches until the sandbox is gone.
+pub async fn watch(confinement: Weak<Confinement>) {
+    loop {
+        let Some(confinement) = confinement.upgrade() else {
+            return;
+        };
+        let limit = confinement.limits.memory;
+        let looked = tokio::task::spawn_blocking(move || look(&confinement)).await;
+        let Ok(used) = looked else {
+            return;
+        };
+        tokio::time::sleep(if used > limit / 2 { CLOSE } else { FAR }).await;
+    }
+}
+
+/// What is used now; at most the limit once this returns.
+fn look(confinement: &Arc<Confinement>) -> u64 {
+    let processes = confinement.processes();
+    let (init, programs) = match processes.split_first() {
+        Some(split) => split,
+        None => return 0,
+    };
+    let used: u64 = programs.iter().map(|pid| process_tree::memory(*pid)).sum();
+    if used <= confinement.limits.memory {
+        return used;
+    }
+    // Programs that were forked from one another share much: now it has to be exact.
+    let mut sizes: Vec<(u64, i32)> = programs
+        .iter()
+        .map(|pid| (process_tree::own_memory(*pid), *pid))
+        .collect();
+    let used: u64 = sizes.iter().map(|(size, _)| size).sum();
+    if used <= confinement.limits.memory {
+        return used;
+    }
+    sizes.sort_unstable();
+    if let Some((_, largest)) = sizes.last() {
+        kill(*init, *largest, confinement);
+    }
+    used
+}
+
+fn kill(init: i32, pid: i32, confinement: &Confinement) {
+    let held = Pid::from_raw(pid)
+        .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+    let Some(held) = held else {
+        return;
+    };
+    // Looked up again while it is held: the number may have become another's before.
+    if process_tree::descendants(init).contains(&pid) {
+        confinement.count_kill();
+        let _ = rustix::process::pidfd_send_signal(&held, Signal::KILL);
+    }
+}
