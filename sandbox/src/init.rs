@@ -20,6 +20,7 @@ mod files;
 pub(crate) mod landlock;
 mod namespaces;
 mod network;
+mod oom;
 mod privileges;
 mod proc;
 mod rlimits;
@@ -41,7 +42,7 @@ use thiserror::Error;
 use crate::protocol::{Handshake, Isolation, Setup, Storage};
 use crate::sandbox::RUN;
 use crate::wire;
-use namespaces::Side;
+use oom::OomScore;
 
 /// A step of the start that failed.
 #[derive(Debug, Error)]
@@ -81,8 +82,8 @@ pub fn main() -> ExitCode {
         }
     };
     match start(&sockets) {
-        Ok(Some(isolation)) => {
-            serve::serve(sockets, isolation);
+        Ok(Some((isolation, oom_score))) => {
+            serve::serve(sockets, isolation, oom_score);
             ExitCode::SUCCESS
         }
         Ok(None) => ExitCode::SUCCESS,
@@ -101,19 +102,21 @@ pub fn main() -> ExitCode {
 }
 
 /// Up to the point where requests can be served; `None` in the process that only gave birth to PID 1.
-fn start(sockets: &Sockets) -> Result<Option<Isolation>, StepError> {
+fn start(sockets: &Sockets) -> Result<Option<(Isolation, OomScore)>, StepError> {
     let (message, beside) = wire::receive_all(&sockets.control).step("listen to the service")?;
     let Handshake::Setup(setup) = message else {
         return Err(out_of_turn());
     };
-    match setup.isolation {
-        Isolation::Namespaces => {
-            if enter(sockets, &setup, beside.into_iter().next())? == Side::Parent {
-                return Ok(None);
-            }
+    let oom_score = match setup.isolation {
+        Isolation::Namespaces => match enter(sockets, &setup, beside.into_iter().next())? {
+            Some(oom_score) => oom_score,
+            None => return Ok(None),
+        },
+        Isolation::None => {
+            privileges::adopt_orphans()?;
+            OomScore::open()?
         }
-        Isolation::None => privileges::adopt_orphans()?,
-    }
+    };
     rlimits::settle(&setup.rlimits, setup.isolation)?;
     silence_stderr().step("close stderr")?;
     let run = match &setup.storage {
@@ -126,10 +129,15 @@ fn start(sockets: &Sockets) -> Result<Option<Isolation>, StepError> {
         seccomp::install()?;
     }
     tell(sockets, &Handshake::Ready, &[run.as_fd()])?;
-    Ok(Some(setup.isolation))
+    Ok(Some((setup.isolation, oom_score)))
 }
 
-fn enter(sockets: &Sockets, setup: &Setup, storage: Option<OwnedFd>) -> Result<Side, StepError> {
+/// In the new PID 1, inside at last; `None` in the process that gave birth to it.
+fn enter(
+    sockets: &Sockets,
+    setup: &Setup,
+    storage: Option<OwnedFd>,
+) -> Result<Option<OomScore>, StepError> {
     namespaces::unshare()?;
     tell(sockets, &Handshake::Unshared, &[])?;
     let Handshake::Mapped = hear(sockets)? else {
@@ -140,20 +148,21 @@ fn enter(sockets: &Sockets, setup: &Setup, storage: Option<OwnedFd>) -> Result<S
     privileges::become_user()?;
     if let Some(pid) = namespaces::clone_sibling()? {
         tell(sockets, &Handshake::Born { pid }, &[])?;
-        return Ok(Side::Parent);
+        return Ok(None);
     }
     // Two writers on one socket would mix: PID 1 is silent until the service has heard its parent.
     let Handshake::Go = hear(sockets)? else {
         return Err(out_of_turn());
     };
     privileges::die_with_service()?;
+    let oom_score = OomScore::open()?;
     namespaces::hide_cgroup()?;
     network::raise_loopback()?;
     nix::unistd::sethostname(&setup.hostname).step("set the host name")?;
     root::build(sources, setup, storage)?;
     privileges::drop_all()?;
     landlock::restrict(setup)?;
-    Ok(Side::Child)
+    Ok(Some(oom_score))
 }
 
 fn adopt_sockets() -> io::Result<Sockets> {

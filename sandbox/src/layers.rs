@@ -1,8 +1,8 @@
 //! What stands between a sandbox and the machine, in words: printed when the service starts.
 
 use crate::config::Config;
-use crate::init;
 use crate::confinement::Confinement;
+use crate::init;
 use crate::protocol::Isolation;
 use crate::storage::Disks;
 

@@ -4,15 +4,6 @@ use nix::sched::CloneFlags;
 
 use super::{Step, StepError};
 
-/// Which of the two processes a [`clone_sibling`] left us in.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one that was there before; it only ends.
-    Parent,
-    /// The new PID 1.
-    Child,
-}
-
 /// Leaves the host's namespaces. The pid namespace holds for the next child, not for this process.
 pub fn unshare() -> Result<(), StepError> {
     // The user namespace is made first by the kernel and owns the others, so no privilege is needed.

@@ -13,12 +13,13 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use super::oom::OomScore;
 use super::{Sockets, files, spawn};
 use crate::protocol::{Exit, Failure, FromInit, Isolation, Numbered, Reply, Request};
 use crate::wire;
 
 /// Serves until the service closes the control socket, or it breaks.
-pub fn serve(sockets: Sockets, isolation: Isolation) {
+pub fn serve(sockets: Sockets, isolation: Isolation, oom_score: OomScore) {
     let Sockets { control, files } = sockets;
     // Blocked before the thread starts, so that it inherits the mask and only we hear of children.
     let mut children = SigSet::empty();
@@ -32,6 +33,7 @@ pub fn serve(sockets: Sockets, isolation: Isolation) {
     let mut init = Init {
         control,
         spawned: HashSet::new(),
+        oom_score,
         isolation,
     };
     // An error here means that the service is gone.
@@ -44,6 +46,7 @@ pub fn serve(sockets: Sockets, isolation: Isolation) {
 struct Init {
     control: OwnedFd,
     spawned: HashSet<Pid>,
+    oom_score: OomScore,
     isolation: Isolation,
 }
 
@@ -100,7 +103,10 @@ impl Init {
 
     fn answer(&mut self, message: Numbered<Request>) -> io::Result<()> {
         let (reply, descriptors) = match message.request {
-            Request::Spawn(request) => match spawn::spawn(&request, self.isolation) {
+            Request::Spawn(request) => match self
+                .oom_score
+                .raised(|| spawn::spawn(&request, self.isolation))
+            {
                 Ok(spawned) => {
                     self.spawned.insert(Pid::from_raw(spawned.pid as i32));
                     (Reply::Spawned { pid: spawned.pid }, spawned.descriptors)

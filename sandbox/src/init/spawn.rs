@@ -59,11 +59,6 @@ pub fn spawn(request: &SpawnRequest, isolation: Isolation) -> Result<Spawned, Fa
 /// In the child, before exec.
 fn detach(with_terminal: bool, isolation: Isolation) -> io::Result<()> {
     SigSet::empty().thread_set_mask()?;
-    // When memory runs out, a program goes, never the init. One may lower this again: then its own
-    // sandbox may end. Refused where the service is to go first anyway.
-    if let Ok(file) = rustix::fs::open(c"/proc/self/oom_score_adj", OFlags::WRONLY, Mode::empty()) {
-        let _ = rustix::io::write(&file, b"500");
-    }
     rustix::process::setsid()?;
     if with_terminal {
         rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
