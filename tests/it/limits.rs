@@ -19,7 +19,7 @@ async fn a_program_that_needs_more_memory_than_there_is_is_told_so() {
     let conductor = Conductor::start().with_limit("--memory-mib", 256).await;
     let mut neighbour = conductor.neighbour().await;
     let session = conductor.run_code("x = 1").await["session_id"].clone();
-    let greedy = "rows = []\nwhile True: rows.append(bytearray(b'x') * (8 << 20))";
+    let greedy = "rows = [bytearray(b'x') * (8 << 20) for _ in range(200)]";
     let reply = conductor.run_in(&session, greedy).await;
     is_limit(&reply, "out_of_memory", "out of memory (256 MiB)");
     neighbour.is_undisturbed().await;
@@ -79,7 +79,7 @@ async fn an_app_that_runs_out_of_memory_at_its_start_is_told_so() {
     let conductor = Conductor::start().with_limit("--memory-mib", 512).await;
     let mut neighbour = conductor.neighbour().await;
     let greedy =
-        "import gradio as gr\nrows = []\nwhile True: rows.append(bytearray(b'x') * (8 << 20))";
+        "import gradio as gr\nrows = [bytearray(b'x') * (8 << 20) for _ in range(200)]";
     let reply = conductor.run_code(greedy).await;
     is_limit(&reply, "out_of_memory", "out of memory (512 MiB)");
     neighbour.is_undisturbed().await;
