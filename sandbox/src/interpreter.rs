@@ -14,11 +14,11 @@ mod output;
 mod routes;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use context::{Context, Language};
 use thiserror::Error;
-use tokio::sync::Mutex as AsyncMutex;
 
 use crate::clock;
 use crate::sandbox::Sandbox;
@@ -26,12 +26,10 @@ use crate::sandbox::Sandbox;
 pub use routes::handle;
 
 /// What a sandbox's interpreter keeps between requests.
-#[derive(Default)]
 pub struct Interpreter {
     contexts: Mutex<BTreeMap<String, Arc<Context>>>,
-    /// The context of each language for those who name none. Held while one is made, so that
-    /// concurrent first executions make one.
-    defaults: AsyncMutex<BTreeMap<Language, String>>,
+    /// The context of each language for those who name none.
+    defaults: Mutex<BTreeMap<Language, String>>,
 }
 
 /// Why there is no context to run in.
@@ -45,10 +43,20 @@ pub(crate) enum ContextError {
     Start(#[from] context::StartError),
     /// No random id could be drawn.
     #[error("cannot make a context id: {0}")]
-    Id(#[from] std::io::Error),
+    Id(#[from] io::Error),
 }
 
 impl Interpreter {
+    /// One that lists a Python context from the start; its kernel starts when it is first used.
+    pub fn new() -> io::Result<Self> {
+        let interpreter = Self {
+            contexts: Mutex::default(),
+            defaults: Mutex::default(),
+        };
+        interpreter.default_context(Language::Python)?;
+        Ok(interpreter)
+    }
+
     /// A context by id.
     fn context(&self, id: &str) -> Result<Arc<Context>, ContextError> {
         self.contexts()
@@ -58,17 +66,15 @@ impl Interpreter {
     }
 
     /// The context of a language that is used without asking for one; made if there is none.
-    async fn default_context(
-        &self,
-        sandbox: &Sandbox,
-        language: Language,
-    ) -> Result<Arc<Context>, ContextError> {
-        let mut defaults = self.defaults.lock().await;
+    fn default_context(&self, language: Language) -> io::Result<Arc<Context>> {
+        // Held to the end, so that concurrent first executions make one.
+        let mut defaults = self.defaults.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(context) = defaults.get(&language).and_then(|id| self.context(id).ok()) {
             return Ok(context);
         }
-        let context = self.create(sandbox, language, None).await?;
+        let context = Arc::new(Context::new(clock::random_id(20)?, language, None));
         defaults.insert(language, context.id.clone());
+        self.contexts().insert(context.id.clone(), context.clone());
         Ok(context)
     }
 
@@ -78,8 +84,8 @@ impl Interpreter {
         language: Language,
         cwd: Option<String>,
     ) -> Result<Arc<Context>, ContextError> {
-        let context = Context::start(sandbox, clock::random_id(20)?, language, cwd).await?;
-        let context = Arc::new(context);
+        let context = Arc::new(Context::new(clock::random_id(20)?, language, cwd));
+        context.started(sandbox).await?;
         self.contexts().insert(context.id.clone(), context.clone());
         Ok(context)
     }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::Instant;
 
 use crate::process::{Exit, Process, ProcessHandle};
@@ -16,6 +19,9 @@ use crate::process::{Exit, Process, ProcessHandle};
 const CHUNK: usize = 32 << 10;
 /// How many chunks a listener may lag behind before the process has to wait for it.
 const LAG: usize = 64;
+/// How long the process, and its other listeners, wait for one that does not read. The last one is
+/// waited for without end, as by a pipe.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// What a process started may hold its output open for ever; once it has ended, its output ends
 /// when nothing has come for this long.
 const QUIET: Duration = Duration::from_millis(250);
@@ -55,7 +61,46 @@ pub struct Running {
     /// For waiting and signals.
     pub handle: ProcessHandle,
     stdin: tokio::sync::Mutex<Option<pipe::Sender>>,
-    listeners: Mutex<Vec<mpsc::Sender<Event>>>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// The end of a stream that the process speaks to.
+#[derive(Clone)]
+struct Listener {
+    events: mpsc::Sender<Event>,
+    cut: Arc<AtomicBool>,
+}
+
+/// The end of a stream that its caller hears.
+pub struct Hearing {
+    events: mpsc::Receiver<Event>,
+    cut: Arc<AtomicBool>,
+}
+
+impl Hearing {
+    /// What comes next; `None` after the end, or if there is none.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// Whether it ended because its caller read too slowly.
+    pub fn was_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+}
+
+fn stream() -> (Listener, Hearing) {
+    let (sender, receiver) = mpsc::channel(LAG);
+    let cut = Arc::new(AtomicBool::new(false));
+    let listener = Listener {
+        events: sender,
+        cut: cut.clone(),
+    };
+    let hearing = Hearing {
+        events: receiver,
+        cut,
+    };
+    (listener, hearing)
 }
 
 impl ProcessTable {
@@ -66,24 +111,28 @@ impl ProcessTable {
         config: serde_json::Value,
         tag: Option<String>,
         pty: bool,
-    ) -> (Arc<Running>, mpsc::Receiver<Event>) {
-        let (sender, receiver) = mpsc::channel(LAG);
+    ) -> (Arc<Running>, Hearing) {
+        let (listener, hearing) = stream();
         let running = Arc::new(Running {
             config,
             tag,
             pty,
             handle: process.handle(),
             stdin: tokio::sync::Mutex::new(process.stdin.take()),
-            listeners: Mutex::new(vec![sender]),
+            listeners: Mutex::new(vec![listener]),
         });
         lock(&self.0).insert(process.pid, running.clone());
-        let (table, pumped) = (self.0.clone(), running.clone());
+        let (table, ended) = (self.0.clone(), running.clone());
+        tokio::spawn(async move {
+            ended.handle.wait().await;
+            forget(&table, ended.handle.pid(), &ended);
+        });
+        let pumped = running.clone();
         tokio::spawn(async move {
             let exit = pump(&mut process, &pumped).await;
-            forget(&table, process.pid, &pumped);
             pumped.finish(exit).await;
         });
-        (running, receiver)
+        (running, hearing)
     }
 
     /// A running process.
@@ -107,10 +156,10 @@ impl ProcessTable {
 
 impl Running {
     /// A new listener; it hears what comes from now on.
-    pub fn listen(&self) -> mpsc::Receiver<Event> {
-        let (sender, receiver) = mpsc::channel(LAG);
-        lock(&self.listeners).push(sender);
-        receiver
+    pub fn listen(&self) -> Hearing {
+        let (listener, hearing) = stream();
+        lock(&self.listeners).push(listener);
+        hearing
     }
 
     /// Writes to its stdin or terminal; waits while the process does not read.
@@ -129,13 +178,48 @@ impl Running {
         self.stdin.lock().await.take();
     }
 
+    /// Says it to everyone who listens, and waits for those that lag behind: for the last one as
+    /// long as it takes, for more than one only so long that they do not stall each other.
     async fn say(&self, event: Event) {
         let listeners = lock(&self.listeners).clone();
+        let mut caught_up = Vec::new();
+        let mut behind = FuturesUnordered::new();
         for listener in listeners {
-            // Slow listeners are waited for, as a pipe would.
-            let _ = listener.send(event.clone()).await;
+            match listener.events.try_send(event.clone()) {
+                Ok(()) => caught_up.push(listener),
+                Err(TrySendError::Full(event)) => behind.push(async move {
+                    let sent = listener.events.send(event).await;
+                    (listener, sent.is_ok())
+                }),
+                Err(TrySendError::Closed(_)) => {}
+            }
         }
-        lock(&self.listeners).retain(|listener| !listener.is_closed());
+        let mut heard = !caught_up.is_empty();
+        while !heard && let Some((listener, sent)) = behind.next().await {
+            heard = sent;
+            caught_up.push(listener);
+        }
+        let patience = tokio::time::sleep(PATIENCE);
+        tokio::pin!(patience);
+        while !behind.is_empty() {
+            tokio::select! {
+                Some((listener, _)) = behind.next() => caught_up.push(listener),
+                () = &mut patience => break,
+            }
+        }
+        let too_slow = !behind.is_empty();
+        drop(behind);
+        lock(&self.listeners).retain(|listener| {
+            let full = too_slow
+                && listener.events.capacity() == 0
+                && !caught_up
+                    .iter()
+                    .any(|other| other.events.same_channel(&listener.events));
+            if full {
+                listener.cut.store(true, Ordering::Relaxed);
+            }
+            !full && !listener.events.is_closed()
+        });
     }
 
     /// Says the end. A process that went down with its sandbox has none: its streams break off.

@@ -11,10 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::connect_rpc::{self, ClientGone, Messages, Outgoing, RpcError};
-use super::process::{Event, Running};
+use super::process::{Event, Hearing, Running};
 use super::process_messages::{
     Config, Input, InputStream, Message, Pty, Selector, Start, end, name, signal, view,
 };
@@ -138,7 +137,7 @@ async fn connect(
 /// Passes events on to one client. A client that goes away leaves the process alone.
 async fn tell(
     running: Arc<Running>,
-    events: mpsc::Receiver<Event>,
+    events: Hearing,
     outgoing: Outgoing,
     (deadline, late): (Option<Duration>, &str),
     ping: Duration,
@@ -167,12 +166,7 @@ impl From<ClientGone> for Told {
     }
 }
 
-async fn relay(
-    running: &Running,
-    events: mpsc::Receiver<Event>,
-    outgoing: &Outgoing,
-    ping: Duration,
-) -> Told {
+async fn relay(running: &Running, events: Hearing, outgoing: &Outgoing, ping: Duration) -> Told {
     relay_to_end(running, events, outgoing, ping)
         .await
         .unwrap_or_else(|told| told)
@@ -180,7 +174,7 @@ async fn relay(
 
 async fn relay_to_end(
     running: &Running,
-    mut events: mpsc::Receiver<Event>,
+    mut events: Hearing,
     outgoing: &Outgoing,
     ping: Duration,
 ) -> Result<Told, Told> {
@@ -190,7 +184,7 @@ async fn relay_to_end(
         .await?;
     loop {
         let event = tokio::select! {
-            event = events.recv() => event,
+            event = events.next() => event,
             () = outgoing.gone() => return Ok(Told::ClientGone),
             () = tokio::time::sleep(ping) => {
                 outgoing.send(&json!({ "event": { "keepalive": {} } })).await?;
@@ -207,6 +201,11 @@ async fn relay_to_end(
                     .send(&json!({ "event": { "end": end(exit) } }))
                     .await?;
                 return Ok(Told::Ended);
+            }
+            None if events.was_cut() => {
+                return Ok(Told::Broken(RpcError::resource_exhausted(
+                    "the stream was cut: it was read slower than the others of this process; connect again",
+                )));
             }
             None => {
                 return Ok(Told::Broken(RpcError::unavailable(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use thiserror::Error;
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
+use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard, mpsc, watch};
 
 use super::bash::{Shell, ShellError};
 use super::kernel::{Kernel, KernelError};
@@ -80,6 +80,7 @@ pub(crate) struct Context {
     pub(crate) language: Language,
     /// Where it was started; home if `None`.
     cwd: Option<String>,
+    started: OnceCell<()>,
     /// Whoever holds it executes. Waiters get it in the order they came.
     turn: Arc<Mutex<Turn>>,
     halt: watch::Sender<Halt>,
@@ -135,24 +136,31 @@ impl Engine {
 }
 
 impl Context {
-    pub(crate) async fn start(
-        sandbox: &Sandbox,
-        id: String,
-        language: Language,
-        cwd: Option<String>,
-    ) -> Result<Self, StartError> {
-        let engine = Engine::start(sandbox, language, cwd.as_deref()).await?;
+    /// One whose engine has yet to start.
+    pub(crate) fn new(id: String, language: Language, cwd: Option<String>) -> Self {
         let turn = Turn {
-            engine: Some(engine),
+            engine: None,
             notice: None,
         };
-        Ok(Self {
+        Self {
             id,
             language,
             cwd,
+            started: OnceCell::new(),
             turn: Arc::new(Mutex::new(turn)),
             halt: watch::Sender::new(Halt::No),
-        })
+        }
+    }
+
+    /// Starts it, if that was not done before. What ends later is started again by its turn.
+    pub(crate) async fn started(&self, sandbox: &Sandbox) -> Result<(), StartError> {
+        let start = async || {
+            let engine = Engine::start(sandbox, self.language, self.cwd.as_deref()).await?;
+            // A restart may have been faster.
+            self.turn().await.engine.get_or_insert(engine);
+            Ok(())
+        };
+        self.started.get_or_try_init(start).await.map(drop)
     }
 
     /// Where it was started, as the caller would write it.
@@ -182,6 +190,8 @@ impl Context {
         turn.engine = None;
         turn.notice = None;
         turn.engine = Some(Engine::start(sandbox, self.language, self.cwd.as_deref()).await?);
+        // Already set, or being set by a first execution, which then finds this engine.
+        let _ = self.started.set(());
         Ok(())
     }
 

@@ -65,8 +65,12 @@ fn bad_request(text: impl ToString) -> Refusal {
 pub async fn handle(sandbox: Arc<Sandbox>, request: Request) -> Response {
     let interpreter = sandbox
         .interpreter()
-        .get_or_init(async || Interpreter::default())
+        .get_or_try_init(async || Interpreter::new())
         .await;
+    let interpreter = match interpreter {
+        Ok(interpreter) => interpreter,
+        Err(error) => return Refusal::from(ContextError::from(error)).into_response(),
+    };
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let outcome = match (request.method(), parts.as_slice()) {
@@ -114,7 +118,9 @@ async fn execute(
         (Some(id), None) => interpreter.context(id)?,
         (None, language) => {
             let language = Language::named(language.as_deref()).map_err(bad_request)?;
-            interpreter.default_context(&sandbox, language).await?
+            interpreter
+                .default_context(language)
+                .map_err(ContextError::from)?
         }
     };
     let env_vars = request.env_vars.unwrap_or_default();
@@ -124,6 +130,10 @@ async fn execute(
     if context.language == Language::Bash && request.code.contains('\0') {
         return Err(bad_request("bash code cannot contain a NUL character"));
     }
+    context
+        .started(&sandbox)
+        .await
+        .map_err(ContextError::from)?;
     let body = execution::start(
         sandbox,
         context,

@@ -1,0 +1,122 @@
+//! What code shows, and how it fails, as its caller gets it.
+
+use serde_json::json;
+
+use super::{Interpreter, of, result, stdout};
+
+#[tokio::test]
+async fn results_come_in_every_form_they_have() {
+    let interpreter = Interpreter::start().await;
+
+    let lines = interpreter
+        .python(
+            "import matplotlib.pyplot as plt\nplt.plot([1, 2], [3, 4]); plt.title('T')\nplt.show()",
+        )
+        .await;
+    let plot = result(&lines);
+    assert!(
+        plot["png"]
+            .as_str()
+            .expect("a png")
+            .starts_with("iVBORw0KGgo"),
+        "{plot}"
+    );
+    assert_eq!(
+        (
+            &plot["is_main_result"],
+            &plot["chart"]["type"],
+            &plot["chart"]["title"]
+        ),
+        (&false.into(), &"line".into(), &"T".into())
+    );
+
+    let code = "import pandas as pd\npd.DataFrame({'n': [1.5, None], 'at': pd.to_datetime(['2020-01-02', None]), 's': ['a', 'b']})";
+    let lines = interpreter.python(code).await;
+    let table = result(&lines);
+    assert!(
+        table["html"].as_str().expect("html").contains("<table"),
+        "{table}"
+    );
+    assert_eq!(
+        table["data"],
+        json!({ "n": [1.5, null], "at": ["2020-01-02T00:00:00", null], "s": ["a", "b"] })
+    );
+
+    let lines = interpreter
+        .python("import plotly.express as px\npx.bar(x=['a'], y=[1])")
+        .await;
+    let plotly = result(&lines);
+    assert_eq!(plotly["is_main_result"], true);
+    assert_eq!(
+        plotly["extra"]["application/vnd.plotly.v1+json"]["data"][0]["type"],
+        "bar"
+    );
+    assert!(
+        plotly["html"].as_str().expect("html").contains("plotly"),
+        "{plotly}"
+    );
+    let lines = interpreter.python("px.bar(x=['a'], y=[1]).show()").await;
+    assert_eq!(
+        result(&lines)["extra"]["application/vnd.plotly.v1+json"]["data"][0]["type"],
+        "bar"
+    );
+
+    let lines = interpreter
+        .python("from PIL import Image\nImage.new('RGB', (2, 2))")
+        .await;
+    assert!(
+        result(&lines)["png"]
+            .as_str()
+            .expect("a png")
+            .starts_with("iVBORw0KGgo")
+    );
+    let lines = interpreter
+        .python("Image.new('RGB', (2, 2)).save('/tmp/i.png')")
+        .await;
+    assert!(result(&lines)["png"].is_string());
+
+    let lines = interpreter
+        .python("{'a': [1, None], 'b': {'c': 'd'}}")
+        .await;
+    assert_eq!(
+        result(&lines)["json"],
+        json!({ "a": [1, null], "b": { "c": "d" } })
+    );
+    let lines = interpreter.python("[float('nan'), object]").await;
+    assert!(result(&lines)["json"].is_null() && result(&lines)["text"].is_string());
+    let lines = interpreter.python("from IPython.display import Markdown, SVG, Latex, HTML\ndisplay(Markdown('*m*'), Latex('$x$'), HTML('<b>'))").await;
+    let forms: Vec<_> = of(&lines, "result");
+    assert_eq!(
+        (&forms[0]["markdown"], &forms[1]["latex"], &forms[2]["html"]),
+        (&"*m*".into(), &"$x$".into(), &"<b>".into())
+    );
+}
+
+#[tokio::test]
+async fn an_error_has_name_value_and_a_traceback_without_colours() {
+    let interpreter = Interpreter::start().await;
+    let lines = interpreter.python("def f():\n    return 1 / 0\nf()").await;
+    let errors = of(&lines, "error");
+    assert_eq!(errors.len(), 1);
+    assert_eq!(
+        (&errors[0]["name"], &errors[0]["value"]),
+        (&"ZeroDivisionError".into(), &"division by zero".into())
+    );
+    let traceback = errors[0]["traceback"].as_str().expect("text");
+    assert!(
+        traceback.contains("return 1 / 0") && !traceback.contains('\u{1b}'),
+        "{traceback}"
+    );
+    assert_eq!(
+        of(&interpreter.python("print(").await, "error")[0]["name"],
+        "SyntaxError"
+    );
+    assert_eq!(
+        of(&interpreter.python("input()").await, "error")[0]["name"],
+        "StdinNotImplementedError"
+    );
+    assert_eq!(
+        stdout(&interpreter.python("print('still here')").await),
+        "still here\n"
+    );
+}
