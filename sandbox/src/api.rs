@@ -5,6 +5,7 @@
 
 mod error;
 mod list;
+mod network;
 mod view;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use self::error::ApiError;
+pub use self::network::PORT_PLACEHOLDER;
 use self::view::{Created, Detail};
 use crate::clock;
 use crate::sandbox::{Profile, Sandbox};
@@ -43,7 +45,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/v2/sandboxes/{id}/connect", post(connect))
         .route("/sandboxes/{id}/timeout", post(set_timeout))
         .route("/sandboxes/{id}/{operation}", post(not_here).get(not_here))
-        .route("/sandboxes/{id}/network", put(not_here))
+        .route("/sandboxes/{id}/network", put(network::update))
         .route("/snapshots", get(not_here_either))
         .route("/templates/{id}", delete(not_here_either))
         .route_layer(middleware::from_fn_with_state(service.clone(), check_key))
@@ -64,6 +66,10 @@ struct NewSandbox {
     env_vars: Option<BTreeMap<String, String>>,
     #[serde(default)]
     secure: bool,
+    #[serde(rename = "allow_internet_access", alias = "allowInternetAccess")]
+    allow_internet_access: Option<bool>,
+    #[serde(default)]
+    network: Option<network::Network>,
     #[serde(default)]
     volume_mounts: Option<Vec<serde_json::Value>>,
 }
@@ -109,6 +115,8 @@ async fn create(
             name.escape_debug()
         )));
     }
+    let (policy, ingress) =
+        network::of_new(service, new.network, new.allow_internet_access, secure)?;
     let access_token = if secure {
         Some(clock::random_id(40).map_err(ApiError::from)?)
     } else {
@@ -119,8 +127,9 @@ async fn create(
         metadata: new.metadata.unwrap_or_default(),
         env_vars,
         access_token,
+        ingress,
     };
-    let sandbox = service.create(profile, timeout).await?;
+    let sandbox = service.create(profile, policy, timeout).await?;
     Ok((StatusCode::CREATED, Json(Created::of(&sandbox, service))).into_response())
 }
 
@@ -195,8 +204,7 @@ async fn not_here(
         Some(operation @ ("pause" | "resume" | "metrics" | "snapshots" | "fork")) => {
             ApiError::NotHere(operation.to_owned())
         }
-        None => ApiError::NotHere("network".to_owned()),
-        Some(_) => ApiError::UnknownRoute(request.uri().path().to_owned()),
+        _ => ApiError::UnknownRoute(request.uri().path().to_owned()),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::egress::Entry;
 use crate::limits::Limits;
 use crate::protocol::Isolation;
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub uid_base: u32,
     /// What each sandbox may use. `--memory-mib`, `--processes`, …
     pub limits: Limits,
+    /// Whom sandboxes may reach at most; nobody, if empty. `--allow-egress`
+    pub allow_egress: Vec<Entry>,
     /// The program that knows `init`: the service itself, except in tests.
     pub init_program: PathBuf,
 }
@@ -41,6 +44,7 @@ impl Config {
             read_only: Vec::new(),
             uid_base: 200_000,
             limits: Limits::default(),
+            allow_egress: Vec::new(),
             init_program: PathBuf::from("/proc/self/exe"),
         }
     }

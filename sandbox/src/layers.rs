@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::confinement::Confinement;
+use crate::egress::Entry;
 use crate::init;
 use crate::protocol::Isolation;
 use crate::storage::Disks;
@@ -10,7 +11,8 @@ use crate::storage::Disks;
 pub fn active(config: &Config, disks: &Disks, confinement: &Confinement) -> Vec<String> {
     let mut layers = match config.isolation {
         Isolation::None => vec![
-            "NO ISOLATION: programs run with the rights of this service".to_owned(),
+            "NO ISOLATION: programs run with the rights of this service, its network included"
+                .to_owned(),
             disks.layer(&config.limits),
         ],
         Isolation::Namespaces => vec![
@@ -20,8 +22,17 @@ pub fn active(config: &Config, disks: &Disks, confinement: &Confinement) -> Vec<
             init::seccomp::layer(),
             init::landlock::layer(),
             disks.layer(&config.limits),
+            egress(config),
         ],
     };
     layers.extend(confinement.layers());
     layers
+}
+
+fn egress(config: &Config) -> String {
+    if config.allow_egress.is_empty() {
+        return "no egress".to_owned();
+    }
+    let entries: Vec<_> = config.allow_egress.iter().map(Entry::to_string).collect();
+    format!("egress through a proxy, at most to {}", entries.join(", "))
 }

@@ -16,6 +16,7 @@ mod cgroup;
 mod clock;
 mod config;
 mod confinement;
+pub mod egress;
 mod envd;
 mod file_metadata;
 pub mod init;

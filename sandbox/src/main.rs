@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use sandbox::egress::Entry;
 use sandbox::limits::Limits;
 use sandbox::protocol::Isolation;
 use sandbox::{Config, Service};
@@ -58,6 +59,10 @@ struct Serve {
     /// As root: the first of the user ids that sandboxes run as, one each.
     #[arg(long, default_value_t = 200_000)]
     uid_base: u32,
+    /// Whom sandboxes may reach at most: a host name, *.example.com, an address, a CIDR block, or * for
+    /// everybody public; each with :PORT or for all ports. May be repeated. [default: nobody]
+    #[arg(long, value_name = "ENTRY")]
+    allow_egress: Vec<Entry>,
     /// What each sandbox may use.
     #[command(flatten, next_help_heading = "Limits of each sandbox")]
     limits: EachSandbox,
@@ -160,6 +165,7 @@ impl From<Serve> for Config {
             api_keys: arguments.api_keys.into_iter().map(Into::into).collect(),
             read_only: arguments.read_only,
             uid_base: arguments.uid_base,
+            allow_egress: arguments.allow_egress,
             limits: arguments.limits.into(),
             ..Self::new(arguments.venv, arguments.state_dir)
         }

@@ -136,6 +136,16 @@ pub enum Request {
         /// `::1` instead of `127.0.0.1`.
         ipv6: bool,
     },
+    /// Listen on TCP port of the loopback; the reply carries the listening socket.
+    ListenTcp {
+        /// Port inside; 0 takes a free one.
+        port: u16,
+    },
+    /// Listen on a unix socket, in place of whatever socket is there; the reply carries it.
+    ListenUnix {
+        /// Absolute path inside.
+        path: PathBuf,
+    },
     /// Open a file; the reply carries it.
     Open {
         /// Absolute path inside.

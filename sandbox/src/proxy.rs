@@ -9,12 +9,14 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{ACCEPT, CONNECTION, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::header::{ACCEPT, CONNECTION, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, StatusCode, Uri, Version};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 
+use crate::api::PORT_PLACEHOLDER;
+use crate::config::Secret;
 use crate::sandbox::{ConnectError, Sandbox};
 
 /// They concern one connection, not the request.
@@ -30,10 +32,13 @@ const HOP_BY_HOP: [&str; 6] = [
 const OURS: [&str; 5] = [
     "e2b-sandbox-id",
     "e2b-sandbox-port",
-    "e2b-traffic-access-token",
+    TRAFFIC_TOKEN,
     "x-access-token",
     "x-api-key",
 ];
+
+/// Asked for where the ports of a sandbox are not public.
+const TRAFFIC_TOKEN: &str = "e2b-traffic-access-token";
 
 /// Passes a request on to a port inside, and its answer back.
 pub async fn forward(sandbox: &Arc<Sandbox>, port: u16, mut request: Request) -> Response {
@@ -46,6 +51,13 @@ pub async fn forward(sandbox: &Arc<Sandbox>, port: u16, mut request: Request) ->
     };
     let upgrade = take_upgrade(&mut request);
     clean(request.headers_mut(), upgrade.is_some());
+    if let Some(mask) = &sandbox.profile.ingress.mask_request_host {
+        let host = mask.replace(PORT_PLACEHOLDER, &port.to_string());
+        // Looked at when the sandbox was made: it is a header's value.
+        if let Ok(host) = host.parse() {
+            request.headers_mut().insert(HOST, host);
+        }
+    }
     let path = request
         .uri()
         .path_and_query()
@@ -120,34 +132,66 @@ fn answer(
     response
 }
 
-/// Removes what concerns only the connection the message came by. `Host` and `Origin` stay.
+/// Removes what concerns only the connection the message came by, and what is for this service.
+/// `Host` and `Origin` stay.
 fn clean(headers: &mut HeaderMap, upgrade: bool) {
+    let protocol = headers.remove(UPGRADE).filter(|_| upgrade);
+    strip_hop_by_hop(headers);
+    for name in OURS {
+        headers.remove(name);
+    }
+    if let Some(protocol) = protocol {
+        headers.insert(CONNECTION, http::HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+}
+
+/// Removes what concerns only the connection the message came by.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| *name != UPGRADE)
         .collect();
     for name in named {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP.into_iter().chain(OURS) {
+    for name in HOP_BY_HOP {
         headers.remove(name);
     }
-    headers.remove(TRANSFER_ENCODING);
-    if upgrade {
-        headers.insert(CONNECTION, http::HeaderValue::from_static("upgrade"));
-    } else {
-        headers.remove(CONNECTION);
-        headers.remove(UPGRADE);
+    for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
     }
+}
+
+/// The answer to whoever reaches for a port of a sandbox whose ports are not public, without its
+/// token; in E2B's words.
+pub fn refuse_traffic(sandbox: &Sandbox, headers: &HeaderMap) -> Option<Response> {
+    let token = sandbox.profile.ingress.traffic_token.clone()?;
+    let presented = headers.get(TRAFFIC_TOKEN).map(|token| token.to_str());
+    let problem = match presented {
+        Some(Ok(presented)) if Secret::from(token).matches(presented) => return None,
+        Some(_) => "Provided token is invalid.".to_owned(),
+        None => format!("Token header '{TRAFFIC_TOKEN}' is missing"),
+    };
+    let message = format!("Sandbox is secured with traffic access token. {problem}");
+    let advice = "Only programs that know the token may use this address.";
+    Some(refusal(
+        StatusCode::FORBIDDEN,
+        &sandbox.id,
+        &message,
+        None,
+        advice,
+        headers,
+    ))
 }
 
 /// E2B's answer for a sandbox that is not there; its clients look for the words "was not found".
 pub fn not_found(id: &str, wants: &HeaderMap) -> Response {
-    bad_gateway(
+    refusal(
+        StatusCode::BAD_GATEWAY,
         id,
         "The sandbox was not found",
         None,
@@ -158,7 +202,8 @@ pub fn not_found(id: &str, wants: &HeaderMap) -> Response {
 
 /// E2B's answer for a port that nobody listens on; its clients look for the words "port is not open".
 fn port_closed(id: &str, port: u16, wants: &HeaderMap) -> Response {
-    bad_gateway(
+    refusal(
+        StatusCode::BAD_GATEWAY,
         id,
         "The sandbox is running but port is not open",
         Some(port),
@@ -168,10 +213,12 @@ fn port_closed(id: &str, port: u16, wants: &HeaderMap) -> Response {
 }
 
 fn failed(id: &str, message: &str, wants: &HeaderMap) -> Response {
-    bad_gateway(id, message, None, "Reload the page to try again.", wants)
+    let advice = "Reload the page to try again.";
+    refusal(StatusCode::BAD_GATEWAY, id, message, None, advice, wants)
 }
 
-fn bad_gateway(
+fn refusal(
+    status: StatusCode,
     id: &str,
     message: &str,
     port: Option<u16>,
@@ -192,13 +239,13 @@ fn bad_gateway(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{message}</title>\
              <body style=\"font-family:system-ui;margin:4rem auto;max-width:36rem\"><h1>{message}</h1><p>{advice}</p><p>Sandbox {id}{port}</p></body></html>"
         );
-        return (StatusCode::BAD_GATEWAY, Html(page)).into_response();
+        return (status, Html(page)).into_response();
     }
-    let mut body = json!({ "sandboxId": id, "message": message, "code": 502 });
+    let mut body = json!({ "sandboxId": id, "message": message, "code": status.as_u16() });
     if let Some(port) = port {
         body["port"] = port.into();
     }
-    (StatusCode::BAD_GATEWAY, Json(body)).into_response()
+    (status, Json(body)).into_response()
 }
 
 fn escape(text: &str) -> String {

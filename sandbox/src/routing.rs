@@ -63,6 +63,11 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
     let Some(sandbox) = front.service.get(id) else {
         return proxy::not_found(id, request.headers());
     };
+    if port != ENVD_PORT
+        && let Some(refusal) = proxy::refuse_traffic(&sandbox, request.headers())
+    {
+        return refusal;
+    }
     match port {
         ENVD_PORT => to_envd(front.envd, sandbox, request).await,
         INTERPRETER_PORT if may_interpret(&sandbox, &request, by_host) => {

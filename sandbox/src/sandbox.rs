@@ -11,6 +11,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::confinement::Confinement;
+use crate::egress::{Egress, EgressError, Policy, Surroundings};
 use crate::envd::process::ProcessTable;
 use crate::envd::watch::Watchers;
 use crate::interpreter::Interpreter;
@@ -38,6 +39,17 @@ pub struct Profile {
     pub env_vars: BTreeMap<String, String>,
     /// Needed for calls to its envd and interpreter, when set.
     pub access_token: Option<String>,
+    /// Who may reach its apps, and how they see it.
+    pub ingress: Ingress,
+}
+
+/// How the apps of a sandbox are reached.
+#[derive(Clone, Debug, Default)]
+pub struct Ingress {
+    /// Whoever reaches a port must show it, when set.
+    pub traffic_token: Option<String>,
+    /// The `Host` that apps see; `${PORT}` in it is the port.
+    pub mask_request_host: Option<String>,
 }
 
 /// A running sandbox. It ends when it is killed, when its time is over, or when its init dies.
@@ -52,6 +64,7 @@ pub struct Sandbox {
     pub(crate) control: Arc<Link>,
     pub(crate) files: Link,
     pub(crate) closed: CancellationToken,
+    pub(crate) egress: Egress,
     pub(crate) processes: ProcessTable,
     pub(crate) watchers: Watchers,
     pub(crate) isolation: Isolation,
@@ -144,6 +157,17 @@ impl Sandbox {
         }
     }
 
+    /// Puts rules of whom it may reach into force.
+    pub(crate) async fn apply(&self, policy: Policy) -> Result<(), EgressError> {
+        let within = Surroundings {
+            sandbox_id: &self.id,
+            control: &self.control,
+            files: &self.files,
+            closed: &self.closed,
+        };
+        self.egress.apply(policy, within).await
+    }
+
     /// The directory shared with the service, as the service sees it for as long as it holds the
     /// sandbox. Short enough for a socket's path.
     ///
@@ -214,6 +238,7 @@ impl Sandbox {
             ("E2B_SANDBOX".to_owned(), "true".to_owned()),
             ("E2B_SANDBOX_ID".to_owned(), self.id.clone()),
         ]);
+        env.extend(self.egress.environment());
         env.extend(self.profile.env_vars.clone());
         env
     }

@@ -19,6 +19,7 @@ use crate::cgroup::Cgroups;
 use crate::clock;
 use crate::config::Config;
 use crate::confinement::Confinement;
+use crate::egress::{Egress, EgressError, Entry, Policy};
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
 use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
@@ -93,6 +94,9 @@ pub enum CreateError {
         "Python does not run inside a sandbox ({0:?}); add what it needs with --read-only-path"
     )]
     Python(Exit),
+    /// Its way out.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
     /// The service is shutting down.
     #[error("the service is shutting down")]
     Closing,
@@ -102,6 +106,7 @@ pub enum CreateError {
 pub struct Service {
     pub(crate) config: Config,
     pub(crate) domain: String,
+    pub(crate) allow_egress: Arc<[Entry]>,
     python: PathBuf,
     read_only: Vec<PathBuf>,
     disks: Disks,
@@ -150,6 +155,7 @@ impl Service {
                 .clone()
                 .unwrap_or_else(|| format!("localhost:{port}")),
             disks,
+            allow_egress: config.allow_egress.clone().into(),
             launcher: Launcher::new(&config.init_program),
             python,
             read_only,
@@ -211,9 +217,14 @@ impl Service {
     pub async fn create(
         self: &Arc<Self>,
         profile: Profile,
+        policy: Policy,
         timeout: Duration,
     ) -> Result<Arc<Sandbox>, CreateError> {
         let sandbox = Arc::new(self.make(profile, timeout).await?);
+        if let Err(error) = sandbox.apply(policy).await {
+            sandbox.end().await;
+            return Err(error.into());
+        }
         self.lock().insert(sandbox.id.clone(), sandbox.clone());
         tokio::spawn(watch_over(Arc::downgrade(self), sandbox.clone()));
         if self.closing.is_cancelled() {
@@ -319,6 +330,7 @@ impl Service {
             control: Arc::new(Link::new(control)?),
             files: Link::new(files)?,
             closed: CancellationToken::new(),
+            egress: Egress::closed(),
             processes: Default::default(),
             watchers: Default::default(),
             isolation,

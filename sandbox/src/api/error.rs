@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::json;
 
+use crate::egress::EgressError;
 use crate::service::CreateError;
 
 /// Why a call of the control API failed.
@@ -18,6 +19,9 @@ pub enum ApiError {
         "the header X-API-KEY must hold one of the keys the service was started with (--api-key)"
     )]
     Unauthorized,
+    /// Something that the operator does not allow.
+    #[error("{0}")]
+    Forbidden(String),
     /// No such sandbox.
     #[error("sandbox '{0}' was not found; it may have ended, make a new one")]
     NotFound(String),
@@ -32,6 +36,9 @@ pub enum ApiError {
     /// The sandbox could not be made.
     #[error("the sandbox could not be made: {0}")]
     Create(#[from] CreateError),
+    /// The way out of a running sandbox could not be changed.
+    #[error("the network could not be changed: {0}")]
+    Egress(#[from] EgressError),
     /// No random numbers, of all things.
     #[error("the sandbox could not be made: {0}")]
     Io(#[from] std::io::Error),
@@ -44,6 +51,9 @@ impl ApiError {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) | Self::UnknownRoute(_) => StatusCode::NOT_FOUND,
             Self::NotHere(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            // What stands in the way is inside.
+            Self::Egress(_) => StatusCode::CONFLICT,
             Self::Create(_) | Self::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

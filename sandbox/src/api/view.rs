@@ -6,6 +6,7 @@ use std::thread;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::network;
 use crate::clock::rfc3339;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
@@ -39,7 +40,7 @@ impl Created {
             client_id: "local",
             envd_version: ENVD_VERSION,
             envd_access_token: sandbox.profile.access_token.clone(),
-            traffic_access_token: None,
+            traffic_access_token: sandbox.profile.ingress.traffic_token.clone(),
             domain: service.domain.clone(),
         }
     }
@@ -98,18 +99,22 @@ pub struct Detail {
     envd_access_token: Option<String>,
     domain: String,
     lifecycle: Value,
+    /// Whether anybody can be reached, which is the operator's decision, too.
     allow_internet_access: bool,
+    network: network::View,
 }
 
 impl Detail {
     /// The view of a sandbox.
     pub fn of(sandbox: &Sandbox, service: &Service) -> Self {
+        let policy = sandbox.egress.policy();
         Self {
             listed: Listed::of(sandbox),
             envd_access_token: sandbox.profile.access_token.clone(),
             domain: service.domain.clone(),
             lifecycle: json!({ "autoResume": false, "onTimeout": "kill" }),
-            allow_internet_access: false,
+            allow_internet_access: policy.is_open(),
+            network: network::View::of(policy.ask(), &sandbox.profile.ingress),
         }
     }
 }

@@ -32,9 +32,11 @@ pub fn answer(request: Request) -> (Reply, Vec<OwnedFd>) {
         Request::MakeDir { path } => make_directory(&path).map(|()| Reply::Done),
         Request::Rename { from, to } => rename(&from, &to).map(|()| Reply::Done),
         Request::Remove { path } => remove(&path).map(|()| Reply::Done),
-        Request::Spawn(_) | Request::Signal { .. } | Request::Connect { .. } => {
-            Err(io::ErrorKind::Unsupported.into())
-        }
+        Request::Spawn(_)
+        | Request::Signal { .. }
+        | Request::Connect { .. }
+        | Request::ListenTcp { .. }
+        | Request::ListenUnix { .. } => Err(io::ErrorKind::Unsupported.into()),
     };
     let reply = reply.unwrap_or_else(|error| Reply::Failed(Failure::from(error)));
     (reply, Vec::new())

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::thread;
 
 use nix::errno::Errno;
@@ -117,6 +120,8 @@ impl Init {
                 (self.signal(pid, signal, group).into(), Vec::new())
             }
             Request::Connect { port, ipv6 } => with_descriptor(connect(port, ipv6)),
+            Request::ListenTcp { port } => with_descriptor(listen_tcp(port)),
+            Request::ListenUnix { path } => with_descriptor(listen_unix(&path)),
             request => files::answer(request),
         };
         send(&self.control, message.id, reply, descriptors)
@@ -189,6 +194,17 @@ fn connect(port: u16, ipv6: bool) -> io::Result<OwnedFd> {
     match rustix::net::connect(&socket, &address) {
         Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn listen_tcp(port: u16) -> io::Result<OwnedFd> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.into())
+}
+
+fn listen_unix(path: &Path) -> io::Result<OwnedFd> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(UnixListener::bind(path)?.into()),
     }
 }
 

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod disk;
+mod egress;
 mod files;
 mod fixture;
+mod ingress;
 mod interpreter;
 mod isolation;
 mod launch;

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use crate::fixture::{Sandbox, Service, json};
 
 /// Says what it was asked; `/slow` streams; `/echo` returns the body; each answer closes the connection late.
-const ECHO_SERVER: &str = r#"
+pub const ECHO_SERVER: &str = r#"
 import http.server, json, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
@@ -49,7 +49,7 @@ asyncio.run(main())
 
 impl Sandbox<'_> {
     /// Runs a program in the background until its port is open.
-    async fn app(&self, program: &str, port: u16) {
+    pub async fn app(&self, program: &str, port: u16) {
         let mut events = self
             .open(json!({ "process": { "cmd": "python", "args": ["-c", program] } }))
             .await;
