@@ -6,7 +6,6 @@ mod data;
 mod errors;
 mod faults;
 mod generate;
-mod limits;
 mod losses;
 mod model;
 mod pages;
