@@ -42,6 +42,11 @@ export const health = async () => (await ask("GET", "/health")).document;
 export const session = (id) => askOrFail("GET", `/session/${id}`);
 export const sessions = (offset) => askOrFail("GET", `/session/?limit=10&offset=${offset}`);
 export const revision = (id, number) => askOrFail("GET", `/session/${id}/revisions/${number}`);
+/** The end of the app's log; `stopped` says whether the app has died for good. */
+export const logs = (id, tail) => askOrFail("GET", `/session/${id}/logs?tail=${tail}`);
+/** Stops what runs in a session, whoever started it. */
+export const interrupt = (id) => askOrFail("POST", `/session/${id}/interrupt`, {});
+export const restartKernel = (id) => askOrFail("POST", `/session/${id}/restart`, { target: "kernel" });
 export const deleteSession = (id) => askOrFail("DELETE", `/session/${id}`);
 export const dataset = (id) => askOrFail("GET", `/data/${id}`);
 
@@ -66,15 +71,18 @@ export function upload(file, onProgress) {
  * Long work: every event goes to `onEvent(type, data)`; gives the document of the last one, `done`.
  * A service's failure is an `ApiError`, whether it comes before the stream or within it.
  */
-export async function stream(path, body, onEvent, signal) {
+export const stream = (path, body, onEvent, signal) =>
+  follow(path, onEvent, signal, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    body: JSON.stringify(body),
+  });
+
+/** The same for what is only read, such as a log that grows. */
+export async function follow(path, onEvent, signal, request = { headers: { accept: "text/event-stream" } }) {
   let response;
   try {
-    response = await fetch(path, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "text/event-stream" },
-      body: JSON.stringify(body),
-      signal,
-    });
+    response = await fetch(path, { ...request, signal });
   } catch (error) {
     throw error.name === "AbortError" ? error : new ApiError(UNREACHABLE);
   }

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Dataset } from "./dataset.js";
 import { announce, byId, element, tabs } from "./dom.js";
 import { PROGRAMS, PROMPTS, sampleFile } from "./examples.js";
-import { hideFailure, showProgramError, showServiceError } from "./failure.js";
+import { hideFailure, showProgramError, showServiceError, showStopped } from "./failure.js";
 import { showHealth } from "./health.js";
 import { goToLine, makeEditor } from "./python.js";
 import { Result } from "./result.js";
@@ -16,7 +16,7 @@ const prompt = byId("prompt");
 const editor = byId("run-code");
 
 const steps = new Steps();
-const result = new Result({ edit, start, open: showRevision });
+const result = new Result({ edit, start, open: showRevision, restartApp, restartKernel, stopped });
 const dataset = new Dataset(() => {});
 const sessions = new Sessions(forget);
 const selectMode = tabs(
@@ -69,6 +69,42 @@ function execute(label, path, code) {
     ...(await api.stream(path, { code, session_id: open }, onEvent, signal)),
     code,
   }));
+}
+
+/** Starts the live app again, as the same version and at its address. */
+function restartApp() {
+  work("restarting the app", async (onEvent, signal) => {
+    const reply = await api.stream(`/session/${open}/restart`, { target: "app" }, onEvent, signal);
+    const { code } = await api.revision(open, reply.revision);
+    return { ...reply, code };
+  });
+}
+
+async function restartKernel() {
+  if (!open) return;
+  hideFailure();
+  try {
+    const { notices } = await api.restartKernel(open);
+    showNotices(notices);
+    announce(notices.join(" "));
+  } catch (error) {
+    showServiceError(error);
+  }
+}
+
+/** Ends what runs: by its session where there is one, so that it ends for all who wait for it. */
+async function stop() {
+  const work = working;
+  if (!open || work.isStopping) return work.abort();
+  work.isStopping = true;
+  steps.next("stopping");
+  try {
+    const { interrupted } = await api.interrupt(open);
+    // What cannot be interrupted, such as a model that writes, is no longer waited for.
+    if (!interrupted && work === working) work.abort();
+  } catch {
+    work.abort();
+  }
 }
 
 function edit(code) {
@@ -130,7 +166,12 @@ async function showReply(reply) {
   if (reply.truncated) result.output.note("The output was longer than is kept: the rest is left out.");
   showNotices(reply.notices ?? []);
   showAssumptions(reply.assumptions ?? []);
-  if (reply.error) {
+  if (reply.error?.name === "Interrupted") {
+    steps.failed("Stopped");
+    showNotices([...(reply.notices ?? []), sentence(reply.error.value)]);
+    if (!result.hasPreview && reply.framework) result.preview(null, null, "The app was stopped at its start.");
+    announce("stopped");
+  } else if (reply.error) {
     steps.failed("Failed");
     if (!result.hasPreview) result.preview(null, null, "The app did not start: see the reason given.");
     result.show(reply.framework ? "code" : "output");
@@ -159,6 +200,9 @@ async function showRevisions({ session_id, revision, gradio_ui_response }) {
 }
 
 function waysOut({ error, code }) {
+  if (error.kind === "too_many_processes" || error.kind === "killed")
+    return { "Restart the kernel": restartKernel };
+  if (error.kind !== "raised") return {};
   if (editor.value === code && error.line)
     return { [`Go to line ${error.line}`]: () => goToLine(editor, error.line) };
   if (editor.value === code) return {};
@@ -180,10 +224,34 @@ function bringIntoView() {
 
 function showWorking(isWorking) {
   byId("workbench").setAttribute("aria-busy", String(isWorking));
-  byId("build").disabled = isWorking;
-  byId("build").textContent = isWorking ? "Building…" : "Build";
-  byId("run").textContent = isWorking ? "Stop" : "Run";
+  for (const [id, label] of [
+    ["build", "Build"],
+    ["run", "Run"],
+  ]) {
+    byId(id).textContent = isWorking ? "Stop" : label;
+    byId(id).dataset.state = isWorking ? "stop" : "";
+  }
 }
+
+/** The live app died more often than it is started again. */
+function stopped(reason) {
+  if (working) return;
+  showStopped(reason, { "Restart the app": restartApp, "Show its log": () => result.show("logs") });
+}
+
+/** A page that is already loaded does not notice that its app died: it is asked for now and then. */
+async function lookAfterTheApp() {
+  if (!open || !result.hasPreview || working || document.hidden) return;
+  if (!byId("error").hidden) return;
+  try {
+    const { stopped: isStopped } = await api.logs(open, 500);
+    if (isStopped) result.reload();
+  } catch {
+    // Its own page tells what is wrong, once it is asked for something.
+  }
+}
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function showNotices(notices) {
   byId("notices").hidden = !notices.length;
@@ -337,8 +405,9 @@ function submitOn(form, act) {
   });
 }
 
-submitOn(byId("form-build"), build);
-submitOn(byId("form-run"), () => (working ? working.abort() : run()));
+submitOn(byId("form-build"), () => (working ? stop() : build()));
+submitOn(byId("form-run"), () => (working ? stop() : run()));
+setInterval(lookAfterTheApp, 20_000);
 makeEditor(editor);
 byId("new").addEventListener("click", reset);
 addEventListener("hashchange", resumeFromAddress);

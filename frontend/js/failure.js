@@ -10,6 +10,15 @@ const CAUSES = {
   too_many_processes: "The program started too many processes",
 };
 
+/** What a person can do about a limit: the code is not to blame, so no line of it is shown. */
+const WAYS_OUT = {
+  timeout: "Do it in smaller steps, or call the route with a larger timeout_seconds (600 at most).",
+  out_of_memory: "Load or keep less at a time: fewer columns, fewer rows, smaller types.",
+  killed: "Variables are gone: run what defined them again.",
+  disk_full: "Delete files that are no longer needed in /home/user and /tmp.",
+  too_many_processes: "Start fewer processes and threads at once; restarting the kernel ends those it left.",
+};
+
 /** IPython rules off its tracebacks by a line, and E2B's protocol joins their first parts without a break. */
 const readable = (traceback) =>
   traceback.replace(/^-{20,}\s*/, "").replace(/(\(most recent call last\))(?=\S)/, "$1\n");
@@ -25,8 +34,13 @@ export function hideFailure() {
 export function showProgramError(error, actions) {
   const cause = CAUSES[error.kind] ?? error.name;
   const where = error.line ? `line ${error.line}` : null;
-  const text = error.kind === "raised" ? error.value : [error.name, error.value].filter(Boolean).join(": ");
-  show(cause, where, text, error.traceback, actions);
+  if (error.kind === "raised") show(cause, where, error.value, error.traceback, actions);
+  else show(cause, null, sentence(error.value), "", actions, WAYS_OUT[error.kind], "limit");
+}
+
+/** The live app died and is not started again. */
+export function showStopped(reason, actions) {
+  show("The app has stopped", null, sentence(reason), "", actions, "", "limit");
 }
 
 /** The service failed, or refused the request. */
@@ -35,7 +49,8 @@ export function showServiceError(error, actions) {
   show("That did not work", null, sentence(error.message), "", actions, details);
 }
 
-function show(cause, where, text, traceback, actions, details) {
+function show(cause, where, text, traceback, actions, details, kind = "failure") {
+  byId("error").dataset.kind = kind;
   const head = element(
     "p",
     { className: "cause" },

@@ -1,6 +1,7 @@
 // The result: the live app in its frame, the output, and the program, with the app's versions.
 
 import { byId, copyOnClick, element, tabs } from "./dom.js";
+import { Logs } from "./logs.js";
 import { Output } from "./output.js";
 import { highlighted } from "./python.js";
 
@@ -13,6 +14,7 @@ function embedded(url) {
 
 export class Result {
   output = new Output();
+  logs = new Logs();
   #frame = byId("preview");
   #placeholder = byId("preview-placeholder");
   #select;
@@ -20,12 +22,26 @@ export class Result {
   #url = null;
   #framework = null;
 
-  /** `actions`: `edit(code)`, `start(code)` and `open(revision)`, for what the panel's buttons ask for. */
+  /**
+   * `actions`: `edit(code)`, `start(code)`, `open(revision)`, `restartApp()` and `restartKernel()`, for what
+   * the panel's buttons ask for, and `stopped(reason)` for an app that has died.
+   */
   constructor(actions) {
     this.actions = actions;
-    this.#select = tabs(["show-preview", "show-output", "show-code"], (id) => {
+    this.#select = tabs(["show-preview", "show-output", "show-logs", "show-code"], (id) => {
       byId("preview-actions").hidden = id !== "show-preview" || !this.#url;
+      byId("output-actions").hidden = id !== "show-output";
+      byId("logs-actions").hidden = id !== "show-logs";
       byId("code-actions").hidden = id !== "show-code";
+      if (id === "show-logs" && this.isShown) this.logs.follow();
+      else this.logs.rest();
+    });
+    byId("restart-app").addEventListener("click", () => actions.restartApp());
+    byId("restart-kernel").addEventListener("click", () => actions.restartKernel());
+    // An app that has died for good says so to whoever frames it.
+    addEventListener("message", ({ source, data }) => {
+      if (source !== this.#frame.contentWindow || data?.type !== "app_stopped") return;
+      actions.stopped(String(data.reason ?? "").slice(0, 500));
     });
     byId("reload").addEventListener("click", () => this.preview(this.#url, this.#framework));
     this.#frame.addEventListener("load", () => {
@@ -41,7 +57,7 @@ export class Result {
     return !byId("result").hidden;
   }
 
-  /** Shows the panel with one of its views: `preview`, `output` or `code`. */
+  /** Shows the panel with one of its views: `preview`, `output`, `logs` or `code`. */
   show(view) {
     byId("result").hidden = false;
     byId("workbench").dataset.result = "shown";
@@ -54,6 +70,7 @@ export class Result {
     this.preview(null);
     this.code("");
     this.output.clear();
+    this.logs.of(null);
     this.revisions(null);
   }
 
@@ -74,6 +91,11 @@ export class Result {
     }
   }
 
+  /** Loads the app's page again, as the button does. */
+  reload() {
+    this.preview(this.#url, this.#framework);
+  }
+
   get hasPreview() {
     return Boolean(this.#url);
   }
@@ -91,6 +113,7 @@ export class Result {
       root.replaceChildren();
       return;
     }
+    this.logs.of(session.session_id);
     const live = session.url ? session.revision : null;
     const options = known.toReversed().map(({ revision, status }) => {
       const state = revision === live ? " · live" : status === "broken" ? " · broken" : "";

@@ -111,7 +111,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 .prepare_and_launch(&workspace, number, request, &mut stop, events)
                 .await;
         }
-        let launch = launch?;
+        let launch = match launch {
+            Ok(launch) => launch,
+            Err(failure) => self.refused(&workspace.sandbox, failure).await?,
+        };
         let replaced = self
             .record(&workspace, number, request, &launch, &stop)
             .await?;
@@ -143,6 +146,24 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             framework: Some(request.framework),
             revision: Some(number),
         })
+    }
+
+    /// A launch that came to nothing because a limit was in the way is an outcome, too.
+    pub(crate) async fn refused(
+        &self,
+        sandbox: &SandboxRef,
+        failure: ExecutionFailure,
+    ) -> Result<Launch, ExecutionFailure> {
+        if let ExecutionFailure::Sandbox(refusal) = &failure
+            && let Some(error) = limit::of_refusal(&self.client(), sandbox, refusal).await
+        {
+            return Ok(Launch {
+                app: Err(error),
+                output: String::new(),
+                notices: Vec::new(),
+            });
+        }
+        Err(failure)
     }
 
     /// Takes the next revision number, so that two starts at once never share a file.
@@ -272,11 +293,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let mut app = self
             .watch(sandbox, program, &mut process, &mut watch, stop, events)
             .await;
-        if let Ok(Err(error)) = &mut app
-            && error.kind.is_limit()
-        {
-            error.value = limit::text(error.kind, metrics.as_ref());
-            error.line = None;
+        if let Ok(Err(error)) = &mut app {
+            limit::name_of_app(&client, sandbox, metrics, error).await;
         }
         if let (false, Some(pid)) = (matches!(app, Ok(Ok(_))), watch.pid) {
             // Whatever went wrong, nothing of it stays behind.

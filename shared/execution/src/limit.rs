@@ -7,7 +7,7 @@ use model::ports::{Http, Timer};
 use model::run::{ErrorKind, ExecutionError, line_in_traceback};
 use model::session::SandboxRef;
 
-use crate::client::{Client, Metrics};
+use crate::client::{Client, Metrics, SandboxError};
 
 /// Names that the interpreter gives to the end of a kernel under its code (SANDBOX_PROTOCOL §2).
 const KERNEL_ENDED: [&str; 4] = [
@@ -100,6 +100,43 @@ pub(crate) async fn name_inferred<H: Http, T: Timer>(
         error.value = text(kind, metrics.as_ref());
         error.line = None;
     }
+}
+
+/// Names the limit that ended an app at its start; `before` is how the sandbox was until then.
+pub(crate) async fn name_of_app<H: Http, T: Timer>(
+    client: &Client<'_, H, T>,
+    sandbox: &SandboxRef,
+    before: Option<Metrics>,
+    error: &mut ExecutionError,
+) {
+    // A launcher that is ended with its app, or sees only a signal, cannot tell.
+    if matches!(error.name.as_str(), "EarlyExit" | "AppEnded")
+        && let (Some(before), Ok(now)) = (before, client.metrics(sandbox).await)
+        && now.oom_kills > before.oom_kills
+    {
+        error.kind = ErrorKind::OutOfMemory;
+        error.name = "OutOfMemory".to_owned();
+        error.traceback.clear();
+    }
+    if error.kind.is_limit() {
+        error.value = text(error.kind, before.as_ref());
+        error.line = None;
+    }
+}
+
+/// The outcome, where the sandbox refuses a file because its disk is full.
+pub(crate) async fn of_refusal<H: Http, T: Timer>(
+    client: &Client<'_, H, T>,
+    sandbox: &SandboxRef,
+    refusal: &SandboxError,
+) -> Option<ExecutionError> {
+    let SandboxError::Refused { status: 507, .. } = refusal else {
+        return None;
+    };
+    let metrics = client.metrics(sandbox).await.ok();
+    let (kind, name) = (ErrorKind::DiskFull, "OSError");
+    let value = text(kind, metrics.as_ref());
+    Some(ExecutionError::without_traceback(kind, name, value))
 }
 
 #[cfg(test)]

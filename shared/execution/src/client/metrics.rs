@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::reply::{accepted, reply};
 use super::{Client, ENVD_PORT, SandboxError};
 
-/// The sizes of a sandbox, in bytes; 0 where the service does not say.
+/// The sizes of a sandbox, in bytes, and what happened there; 0 where the service does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Metrics {
     /// Its memory.
@@ -16,6 +16,9 @@ pub struct Metrics {
     /// Its disk.
     #[serde(default)]
     pub disk_total: u64,
+    /// How many processes were ended for want of memory; only our own service counts them.
+    #[serde(default)]
+    pub oom_kills: u64,
 }
 
 impl<H: Http, T: Timer> Client<'_, H, T> {
