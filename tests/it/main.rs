@@ -15,3 +15,4 @@ mod recovery;
 mod run_code;
 mod running;
 mod sdk;
+mod soak;

@@ -299,6 +299,17 @@ impl Conductor {
         &self.sandbox_address
     }
 
+    /// The host's process.
+    pub(crate) fn host_pid(&self) -> i32 {
+        self.host.as_ref().expect("the host runs").pid()
+    }
+
+    /// The sandbox service's process.
+    pub(crate) fn sandbox_pid(&self) -> i32 {
+        let sandbox = self.sandbox.as_ref();
+        sandbox.expect("the sandbox service runs").pid()
+    }
+
     /// Where host and sandbox service keep what is theirs.
     pub fn folder(&self) -> &Path {
         self.folder.path()

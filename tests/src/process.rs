@@ -85,6 +85,11 @@ impl Process {
         self.child.try_wait().expect("a child can be waited for")
     }
 
+    /// Its number.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("process ids fit 31 bits")
+    }
+
     /// What it wrote, in earlier runs, too.
     pub fn log(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
@@ -108,9 +113,8 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        let group = i32::try_from(self.child.id()).expect("process ids fit 31 bits");
         // An error means that the group is gone already.
-        let _ = killpg(Pid::from_raw(group), signal);
+        let _ = killpg(Pid::from_raw(self.pid()), signal);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Reaching a target: the address that was checked is the address that is connected to.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::entry::Target;
@@ -44,10 +46,17 @@ pub enum DialError {
 }
 
 /// Connects to whomever a program named, if the rules admit name and address.
-pub async fn dial(target: &Target, policy: &Policy) -> Result<Reached, DialError> {
+///
+/// A name that nobody answers for occupies a thread of the service until the system gives up:
+/// `lookups` keeps one sandbox from taking them all.
+pub async fn dial(
+    target: &Target,
+    policy: &Policy,
+    lookups: &Arc<Semaphore>,
+) -> Result<Reached, DialError> {
     policy.admits(target)?;
     let mut outcome = Err(DialError::Name(io::ErrorKind::NotFound.into()));
-    for address in addresses(target).await? {
+    for address in addresses(target, lookups).await? {
         outcome = match admitted(target, address, policy) {
             Ok(own) => connect(address, target.port, own).await,
             Err(refusal) => Err(refusal.into()),
@@ -59,11 +68,19 @@ pub async fn dial(target: &Target, policy: &Policy) -> Result<Reached, DialError
     outcome
 }
 
-async fn addresses(target: &Target) -> Result<Vec<IpAddr>, DialError> {
+async fn addresses(target: &Target, lookups: &Arc<Semaphore>) -> Result<Vec<IpAddr>, DialError> {
     if let Some(address) = target.address() {
         return Ok(vec![address]);
     }
-    let look_up = tokio::net::lookup_host((target.host.to_string(), target.port));
+    let (name, port) = (target.host.to_string(), target.port);
+    let look_up = async {
+        let place = lookups.clone().acquire_owned().await;
+        let look_up = move || {
+            let _place = place;
+            (name.as_str(), port).to_socket_addrs()
+        };
+        tokio::task::spawn_blocking(look_up).await?
+    };
     let found = timeout(LOOK_UP_WITHIN, look_up).await;
     let found = found.map_err(|_| DialError::Silent)?;
     let found = found.map_err(DialError::Name)?;

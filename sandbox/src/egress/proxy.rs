@@ -31,6 +31,8 @@ use crate::proxy::strip_hop_by_hop;
 
 /// Open connections of one sandbox through its proxy.
 pub const MOST_CONNECTIONS: usize = 128;
+/// Names of one sandbox that are being looked up.
+const MOST_LOOKUPS: usize = 8;
 /// A connection that carries nothing for so long is closed.
 const IDLE_WITHIN: Duration = Duration::from_secs(600);
 
@@ -40,6 +42,7 @@ pub struct Proxy {
     policy: watch::Receiver<Arc<Policy>>,
     closing: CancellationToken,
     places: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
 }
 
 /// Held by everything that makes up one connection.
@@ -73,6 +76,7 @@ impl Proxy {
             policy,
             closing,
             places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)),
         }
     }
 
@@ -128,16 +132,18 @@ impl Proxy {
     ) -> Result<Response, ProxyError> {
         let target = target_of(&request)?;
         let policy = self.policy.borrow().clone();
-        let reached = dial(&target, &policy).await.map_err(|error| match error {
-            DialError::Refused(refusal) => ProxyError::Refused {
-                target: target.clone(),
-                refusal,
-            },
-            source => ProxyError::Unreachable {
-                target: target.clone(),
-                source,
-            },
-        })?;
+        let reached = dial(&target, &policy, &self.lookups)
+            .await
+            .map_err(|error| match error {
+                DialError::Refused(refusal) => ProxyError::Refused {
+                    target: target.clone(),
+                    refusal,
+                },
+                source => ProxyError::Unreachable {
+                    target: target.clone(),
+                    source,
+                },
+            })?;
         tracing::info!(
             sandbox.id = self.sandbox_id,
             "sandbox {}: egress to {target}",
