@@ -84,11 +84,8 @@ impl Footprint {
         let nothing = Vec::new();
         let old = before.names.get(what).unwrap_or(&nothing);
         let all = self.names.get(what).unwrap_or(&nothing);
-        let new: Vec<_> = all
-            .iter()
-            .filter(|name| !old.contains(name))
-            .map(String::as_str);
-        let new: Vec<_> = new.into_iter().take(8).collect();
+        let new = all.iter().filter(|name| !old.contains(name));
+        let new: Vec<_> = new.take(8).map(String::as_str).collect();
         new.join(", ")
     }
 
