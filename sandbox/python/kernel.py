@@ -68,6 +68,8 @@ def plain(value):
         return plain(value.item())
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
     return str(value)
 
 
@@ -76,12 +78,9 @@ def figure_to_chart(figure):
     try:
         from e2b_charts import chart_figure_to_chart
 
+        # The library leaves numpy's numbers in its charts, in ticks for one.
         chart = chart_figure_to_chart(figure)
-        return (
-            json.loads(json.dumps(chart.model_dump(mode="json"), allow_nan=False))
-            if chart
-            else None
-        )
+        return plain(chart.model_dump()) if chart else None
     except Exception:
         return None
 

@@ -5,9 +5,42 @@ use std::process::Command;
 
 use e2e::SandboxService;
 
+/// The key that the clients present.
+const KEY: &str = "the-key-of-the-suites";
+
 #[tokio::test]
 async fn python_sandboxes() {
     python("test_sandboxes.py", &[]).await;
+}
+
+#[tokio::test]
+async fn python_code() {
+    python("test_code.py", &[]).await;
+}
+
+#[tokio::test]
+async fn python_results() {
+    python("test_results.py", &[]).await;
+}
+
+#[tokio::test]
+async fn python_files() {
+    python("test_files.py", &[]).await;
+}
+
+#[tokio::test]
+async fn python_commands() {
+    python("test_commands.py", &[]).await;
+}
+
+#[tokio::test]
+async fn python_hosts() {
+    python("test_hosts.py", &[]).await;
+}
+
+#[tokio::test]
+async fn python_keys() {
+    python("test_keys.py", &["--api-key", KEY]).await;
 }
 
 #[tokio::test]
@@ -62,7 +95,7 @@ async fn run(suite: &str, mut command: Command, options: &[&str]) -> String {
         }
     }
     command
-        .env("E2B_API_KEY", "the-key-of-the-suites")
+        .env("E2B_API_KEY", KEY)
         .env("E2B_API_URL", service.url())
         .env("E2B_SANDBOX_URL", service.url());
     let (well, report) = service.run(command).await;

@@ -1,7 +1,7 @@
 //! One execution, from its request to its last line.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use futures_util::stream;
 use nix::sys::signal::Signal;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, Engine, Halt, Turn};
 use super::output::Output;
@@ -47,21 +48,30 @@ pub(crate) fn start(sandbox: Arc<Sandbox>, context: Arc<Context>, code: Code) ->
     // In line before the answer begins: turns go by the order of the requests, not of the tasks.
     let mut turn = Box::pin(maybe_done(context.turn()));
     let _ = turn.as_mut().now_or_never();
+    let closed = sandbox.closed().clone();
     tokio::spawn(async move {
         let last = run(&sandbox, &context, turn, &code, &outputs, halted).await;
         let _ = outputs.send(last).await;
     });
-    Body::from_stream(stream::unfold(receiver, next_line))
+    Body::from_stream(stream::unfold(Some((receiver, closed)), next_line))
 }
 
-async fn next_line(
-    mut outputs: mpsc::Receiver<Output>,
-) -> Option<(Result<Bytes, Infallible>, mpsc::Receiver<Output>)> {
+/// What the next line is taken from; `None` after the last one.
+type Source = Option<(mpsc::Receiver<Output>, CancellationToken)>;
+
+async fn next_line(source: Source) -> Option<(io::Result<Bytes>, Source)> {
+    let (mut outputs, closed) = source?;
     let output = match timeout(KEEPALIVE_EVERY, outputs.recv()).await {
-        Ok(output) => output?,
+        Ok(Some(output)) => output,
+        // E2B's clients take a stream that ends well for a run that did; one that is cut makes them
+        // look for the sandbox, and say that it was killed.
+        Ok(None) if closed.is_cancelled() => {
+            return Some((Err(io::Error::other("the sandbox has ended")), None));
+        }
+        Ok(None) => return None,
         Err(_) => Output::Keepalive,
     };
-    Some((Ok(output.line()), outputs))
+    Some((Ok(output.line()), Some((outputs, closed))))
 }
 
 /// The whole of it; returns the last line.
