@@ -33,6 +33,7 @@ pub mod process;
 mod process_tree;
 pub mod protocol;
 mod proxy;
+mod refusal;
 mod routing;
 pub mod sandbox;
 mod service;

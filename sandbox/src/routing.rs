@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use tower::ServiceExt;
 
 use crate::envd;
+use crate::refusal::refuse;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
 use crate::{api, interpreter, proxy};
@@ -61,7 +62,8 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
         return answer(front.control, request).await;
     };
     let Some(sandbox) = front.service.get(id) else {
-        return proxy::not_found(id, request.headers());
+        let not_found = proxy::not_found(id, request.headers());
+        return refuse(request, not_found).await;
     };
     if port != ENVD_PORT
         && let Some(refusal) = proxy::refuse_traffic(&sandbox, request.headers())

@@ -132,6 +132,28 @@ async fn a_sandbox_that_was_ended_from_outside_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_sandbox_that_ends_in_the_middle_of_a_run_costs_that_run_only() {
+    let conductor = Conductor::start().await;
+    let session = conductor.run_code("x = 1").await["session_id"].clone();
+    let list = conductor.control("/v2/sandboxes").await.ok();
+    let id = list[0]["sandboxID"].as_str().expect("an id").to_owned();
+    let code = "import time; print('begun', flush=True); time.sleep(1000)";
+    let request = json!({"code": code, "session_id": session});
+    let mut run = conductor.stream(&request).await;
+    while run.next().await.expect("it goes on").name != "stdout" {}
+    conductor.end_sandbox(&id).await;
+
+    let events = run.rest().await;
+    let done = events.last().expect("there are events");
+    assert_eq!(done.name, "done", "{events:?}");
+    assert_eq!(done.data["error"]["kind"], "killed", "{events:?}");
+    assert_eq!(done.data["output"], "begun\n");
+    let again = conductor.run_in(&session, "print('fine')").await;
+    assert_eq!(again["output"], "fine\n", "{again}");
+    assert_eq!(again["notices"][0], MADE_ANEW);
+}
+
+#[tokio::test]
 async fn a_deleted_session_is_gone_with_its_sandbox() {
     let conductor = Conductor::start().await;
     let session = conductor.run_code("x = 1").await["session_id"].clone();

@@ -16,6 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::config::Secret;
+use crate::refusal::refuse;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
 
@@ -33,13 +34,17 @@ pub async fn check(
             _ => Err("the header X-Access-Token must hold the sandbox's envdAccessToken"),
         };
         if let Err(reason) = signed {
-            return unauthorized(&format!("unauthorized access, {reason}"));
+            let refusal = unauthorized(&format!("unauthorized access, {reason}"));
+            return refuse(request, refusal).await;
         }
     }
     match user_of(&request) {
-        Some(user) if user != USER => unauthorized(&format!(
-            "invalid username: '{user}'; sandboxes here have only the user 'user'"
-        )),
+        Some(user) if user != USER => {
+            let refusal = unauthorized(&format!(
+                "invalid username: '{user}'; sandboxes here have only the user 'user'"
+            ));
+            refuse(request, refusal).await
+        }
         _ => next.run(request).await,
     }
 }

@@ -59,7 +59,8 @@ pub fn parse(line: &[u8]) -> Option<ExecutionEvent> {
                 .remove("kind")
                 .and_then(|kind| serde_json::from_value(kind).ok()),
         },
-        "end_of_execution" => ExecutionEvent::End,
+        // Where it did not end by itself, an error came before, and the connection may be cut after.
+        "end_of_execution" | "unexpected_end_of_execution" => ExecutionEvent::End,
         _ => ExecutionEvent::Other,
     })
 }
