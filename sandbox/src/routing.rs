@@ -56,10 +56,11 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
         return refuse_page();
     }
     let Some(Target { id, port, by_host }) = target else {
-        if let Some(sandbox) = envd::signed_for(&front.service, &request) {
-            return to_envd(front.envd, sandbox, request).await;
-        }
-        return answer(front.control, request).await;
+        return match envd::signed_for(&front.service, &request) {
+            Some(Ok(sandbox)) => to_envd(front.envd, sandbox, request).await,
+            Some(Err(refusal)) => refuse(request, refusal).await,
+            None => answer(front.control, request).await,
+        };
     };
     let Some(sandbox) = front.service.get(id) else {
         let not_found = proxy::not_found(id, request.headers());

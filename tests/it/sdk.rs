@@ -44,6 +44,36 @@ async fn python_keys() {
 }
 
 #[tokio::test]
+async fn python_watching() {
+    python("test_watching.py", &[]).await;
+}
+
+#[tokio::test]
+async fn python_file_addresses() {
+    python("test_file_addresses.py", &[]).await;
+}
+
+#[tokio::test]
+async fn async_python_sandboxes() {
+    python("test_sandboxes_async.py", &[]).await;
+}
+
+#[tokio::test]
+async fn async_python_code() {
+    python("test_code_async.py", &[]).await;
+}
+
+#[tokio::test]
+async fn async_python_files() {
+    python("test_files_async.py", &[]).await;
+}
+
+#[tokio::test]
+async fn async_python_commands() {
+    python("test_commands_async.py", &[]).await;
+}
+
+#[tokio::test]
 async fn javascript_sandboxes() {
     javascript("sandboxes.test.mjs", &[]).await;
 }

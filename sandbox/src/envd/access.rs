@@ -60,16 +60,20 @@ pub fn has_token(sandbox: &Sandbox, headers: &HeaderMap) -> bool {
     presented.is_some_and(|presented| Secret::from(token.clone()).matches(presented))
 }
 
-/// The sandbox that a signed file address belongs to: the address itself does not say.
-pub fn signed_for(service: &Service, request: &Request) -> Option<Arc<Sandbox>> {
+/// What becomes of a request that names no sandbox but is for a file: the sandbox that its signature
+/// belongs to, or a refusal. `None` if it is for no file.
+pub fn signed_for(service: &Service, request: &Request) -> Option<Result<Arc<Sandbox>, Response>> {
     let (method, uri) = (request.method(), request.uri());
     if uri.path() != "/files" || !parameters(uri).contains_key("signature") {
         return None;
     }
-    service
+    let signer = service
         .list()
         .into_iter()
-        .find(|sandbox| sandbox.profile.access_token.is_some() && is_signed(sandbox, method, uri))
+        .find(|sandbox| sandbox.profile.access_token.is_some() && is_signed(sandbox, method, uri));
+    Some(signer.ok_or_else(|| {
+        unauthorized("unauthorized access, invalid signature: no running sandbox made this address")
+    }))
 }
 
 fn check_signature(sandbox: &Sandbox, method: &Method, uri: &Uri) -> Result<(), &'static str> {

@@ -83,6 +83,16 @@ def test_many_files_are_written_at_once(sandbox):
     assert sandbox.files.write_files([]) == []
 
 
+def test_a_file_carries_metadata(sandbox):
+    info = sandbox.files.write("marked.txt", "x", metadata={"source": "a test", "kind": "1"})
+    assert info.metadata == {"source": "a test", "kind": "1"}
+    assert sandbox.files.get_info("marked.txt").metadata == {"source": "a test", "kind": "1"}
+    sandbox.files.write("marked.txt", "y", metadata={"kind": "2"}, use_octet_stream=True)
+    assert sandbox.files.get_info("marked.txt").metadata == {"kind": "2"}
+    [entry] = [entry for entry in sandbox.files.list(".") if entry.name == "marked.txt"]
+    assert entry.metadata == {"kind": "2"}
+
+
 def test_a_missing_file_is_not_found(sandbox):
     for format in ("text", "bytes", "stream"):
         with pytest.raises(FileNotFoundException, match="nowhere"):

@@ -2,10 +2,13 @@
 
 import io
 
+import httpx
 import pytest
+from conftest import until_async
 from e2b_code_interpreter import (
     AuthenticationException,
     FileNotFoundException,
+    FilesystemEventType,
     FileType,
     InvalidArgumentException,
 )
@@ -82,3 +85,50 @@ async def test_what_cannot_be_is_refused_by_its_reason(async_sandbox):
         await files.write("folder", "x")
     with pytest.raises(AuthenticationException, match="nobody-here"):
         await files.read("x", user="nobody-here")
+
+
+async def test_a_file_carries_metadata(async_sandbox):
+    info = await async_sandbox.files.write("marked.txt", "x", metadata={"source": "a test"})
+    assert info.metadata == {"source": "a test"}
+    assert (await async_sandbox.files.get_info("marked.txt")).metadata == {"source": "a test"}
+
+
+async def test_changes_are_told_to_callbacks_of_both_kinds(async_sandbox):
+    files, seen, heard = async_sandbox.files, [], []
+    await files.make_dir("watched/below")
+
+    async def hear(event):
+        heard.append((event.name, event.type))
+
+    ends = []
+    shallow = await files.watch_dir("watched", hear, on_exit=ends.append)
+    deep = await files.watch_dir("watched", seen.append, recursive=True, include_entry=True)
+    await files.write("watched/below/a.txt", "12345")
+    await files.write("watched/b.txt", "x")
+    await until_async("the shallow one hears", lambda: ("b.txt", FilesystemEventType.WRITE) in heard)
+    await until_async("the deep one hears", lambda: any(event.name == "b.txt" for event in seen))
+    assert all(not name.startswith("below/") for name, _ in heard)
+    below = [event for event in seen if event.name == "below/a.txt"]
+    assert below[0].type == FilesystemEventType.CREATE
+    assert below[0].entry.path == "/home/user/watched/below/a.txt"
+    await shallow.stop()
+    await deep.stop()
+    await until_async("the end is told", lambda: len(ends) == 1)
+
+
+async def test_what_cannot_be_watched_is_refused(async_sandbox):
+    with pytest.raises(FileNotFoundException):
+        await async_sandbox.files.watch_dir("nowhere", print)
+    await async_sandbox.files.write("file", "x")
+    with pytest.raises(InvalidArgumentException):
+        await async_sandbox.files.watch_dir("file", print)
+
+
+async def test_signed_addresses_work_without_a_client(async_sandbox):
+    await async_sandbox.files.write("signed.txt", "secret")
+    async with httpx.AsyncClient() as client:
+        url = async_sandbox.download_url("signed.txt", use_signature_expiration=60)
+        assert (await client.get(url)).text == "secret"
+        reply = await client.post(async_sandbox.upload_url("signed.txt"), files={"file": ("any.txt", b"new")})
+        assert reply.status_code == 200
+    assert await async_sandbox.files.read("signed.txt") == "new"
