@@ -33,11 +33,11 @@ pub mod process;
 mod process_tree;
 pub mod protocol;
 mod proxy;
-mod refusal;
 mod routing;
 pub mod sandbox;
 mod service;
 mod storage;
+mod unread;
 mod wire;
 
 pub use config::Config;

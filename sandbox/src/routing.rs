@@ -14,9 +14,9 @@ use http::{HeaderMap, StatusCode};
 use tower::ServiceExt;
 
 use crate::envd;
-use crate::refusal::refuse;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
+use crate::unread::read_anyway;
 use crate::{api, interpreter, proxy};
 
 /// Files and processes.
@@ -50,6 +50,12 @@ struct Target<'a> {
 }
 
 async fn route(State(front): State<Front>, request: Request) -> Response {
+    let is_app = |target: Target<'_>| ![ENVD_PORT, INTERPRETER_PORT].contains(&target.port);
+    // How much of a request an app reads is its own affair.
+    let request = match target(&request).is_some_and(is_app) {
+        true => request,
+        false => read_anyway(request),
+    };
     let target = target(&request);
     if !target.as_ref().is_some_and(|target| target.by_host) && is_a_page(&front.service, &request)
     {
@@ -58,13 +64,12 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
     let Some(Target { id, port, by_host }) = target else {
         return match envd::signed_for(&front.service, &request) {
             Some(Ok(sandbox)) => to_envd(front.envd, sandbox, request).await,
-            Some(Err(refusal)) => refuse(request, refusal).await,
+            Some(Err(refusal)) => refusal,
             None => answer(front.control, request).await,
         };
     };
     let Some(sandbox) = front.service.get(id) else {
-        let not_found = proxy::not_found(id, request.headers());
-        return refuse(request, not_found).await;
+        return proxy::not_found(id, request.headers());
     };
     if port != ENVD_PORT
         && let Some(refusal) = proxy::refuse_traffic(&sandbox, request.headers())

@@ -78,6 +78,26 @@ async fn javascript_sandboxes() {
     javascript("sandboxes.test.mjs", &[]).await;
 }
 
+#[tokio::test]
+async fn javascript_code() {
+    javascript("code.test.mjs", &[]).await;
+}
+
+#[tokio::test]
+async fn javascript_results() {
+    javascript("results.test.mjs", &[]).await;
+}
+
+#[tokio::test]
+async fn javascript_files() {
+    javascript("files.test.mjs", &[]).await;
+}
+
+#[tokio::test]
+async fn javascript_commands() {
+    javascript("commands.test.mjs", &[]).await;
+}
+
 /// Runs a file of pytest's against a service with these options.
 async fn python(suite: &str, options: &[&str]) {
     let mut command = Command::new(installed(".venv-test/bin/python"));

@@ -16,7 +16,6 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::config::Secret;
-use crate::refusal::refuse;
 use crate::sandbox::Sandbox;
 use crate::service::Service;
 
@@ -34,17 +33,13 @@ pub async fn check(
             _ => Err("the header X-Access-Token must hold the sandbox's envdAccessToken"),
         };
         if let Err(reason) = signed {
-            let refusal = unauthorized(&format!("unauthorized access, {reason}"));
-            return refuse(request, refusal).await;
+            return unauthorized(&format!("unauthorized access, {reason}"));
         }
     }
     match user_of(&request) {
-        Some(user) if user != USER => {
-            let refusal = unauthorized(&format!(
-                "invalid username: '{user}'; sandboxes here have only the user 'user'"
-            ));
-            refuse(request, refusal).await
-        }
+        Some(user) if user != USER => unauthorized(&format!(
+            "invalid username: '{user}'; sandboxes here have only the user 'user'"
+        )),
         _ => next.run(request).await,
     }
 }
