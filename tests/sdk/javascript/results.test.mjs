@@ -23,7 +23,7 @@ test('a data frame comes as text, html and data', async () => {
   assert.match(result.text, /Bonn/)
   assert.match(result.html, /<table/)
   assert.deepEqual(result.data, { city: ['Bonn', 'Köln'], n: [1, 2] })
-  for (const format of ['text', 'html']) assert.ok(result.formats().includes(format))
+  for (const format of ['html', 'data']) assert.ok(result.formats().includes(format))
 })
 
 test('every text format comes through', async () => {

@@ -280,3 +280,8 @@ def test_a_kernel_that_dies_is_an_error_and_the_next_run_works():
         assert error.name and error.value
         assert sandbox.run_code("1 + 1").text == "2"
         assert sandbox.run_code("gone").error.name == "NameError"
+def test_a_fresh_sandbox_has_a_python_context():
+    with Sandbox.create() as fresh:
+        assert "python" in {context.language for context in fresh.list_code_contexts()}
+
+
