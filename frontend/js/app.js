@@ -168,7 +168,7 @@ async function showReply(reply) {
   showAssumptions(reply.assumptions ?? []);
   if (reply.error?.name === "Interrupted") {
     steps.failed("Stopped");
-    showNotices([...(reply.notices ?? []), sentence(reply.error.value)]);
+    showNotices([...(reply.notices ?? []), reply.error.value]);
     if (!result.hasPreview && reply.framework) result.preview(null, null, "The app was stopped at its start.");
     announce("stopped");
   } else if (reply.error) {
@@ -200,8 +200,7 @@ async function showRevisions({ session_id, revision, gradio_ui_response }) {
 }
 
 function waysOut({ error, code }) {
-  if (error.kind === "too_many_processes" || error.kind === "killed")
-    return { "Restart the kernel": restartKernel };
+  if (error.kind === "too_many_processes") return { "Restart the kernel": restartKernel };
   if (error.kind !== "raised") return {};
   if (editor.value === code && error.line)
     return { [`Go to line ${error.line}`]: () => goToLine(editor, error.line) };
@@ -255,7 +254,7 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function showNotices(notices) {
   byId("notices").hidden = !notices.length;
-  byId("notices").replaceChildren(...notices.map((notice) => element("p", { textContent: notice })));
+  byId("notices").replaceChildren(...notices.map((notice) => element("p", { textContent: sentence(notice) })));
 }
 
 function showAssumptions(assumptions) {

@@ -14,7 +14,6 @@ const CAUSES = {
 const WAYS_OUT = {
   timeout: "Do it in smaller steps, or call the route with a larger timeout_seconds (600 at most).",
   out_of_memory: "Load or keep less at a time: fewer columns, fewer rows, smaller types.",
-  killed: "Variables are gone: run what defined them again.",
   disk_full: "Delete files that are no longer needed in /home/user and /tmp.",
   too_many_processes: "Start fewer processes and threads at once; restarting the kernel ends those it left.",
 };

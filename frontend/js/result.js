@@ -36,7 +36,6 @@ export class Result {
       if (id === "show-logs" && this.isShown) this.logs.follow();
       else this.logs.rest();
     });
-    byId("restart-app").addEventListener("click", () => actions.restartApp());
     byId("restart-kernel").addEventListener("click", () => actions.restartKernel());
     // An app that has died for good says so to whoever frames it.
     addEventListener("message", ({ source, data }) => {
@@ -127,15 +126,21 @@ export class Result {
     const start = element("button", {
       type: "button",
       className: "quiet",
-      title: "Start this version as the live app",
+      dataset: { testid: "restart-app" },
     });
-    const name = () => (start.textContent = Number(choice.value) === live ? "Start again" : "Make live");
+    const isLive = () => Number(choice.value) === live;
+    const name = () => {
+      start.textContent = isLive() ? "Restart" : "Make live";
+      start.title = isLive() ? "Start the app again at its address" : "Start this version as the live app";
+    };
     name();
     choice.addEventListener("change", () => {
       name();
       this.actions.open(Number(choice.value));
     });
-    start.addEventListener("click", () => this.actions.start(this.#code));
+    start.addEventListener("click", () =>
+      isLive() ? this.actions.restartApp() : this.actions.start(this.#code),
+    );
     root.replaceChildren(choice, start);
   }
 }
