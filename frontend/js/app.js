@@ -188,7 +188,7 @@ async function showReply(reply) {
     announce("the program is done");
   }
   if (reply.framework) await showRevisions(reply);
-  bringIntoView();
+  bringIntoView(byId(byId("error").hidden ? "result" : "error"));
 }
 
 async function showRevisions({ session_id, revision, gradio_ui_response }) {
@@ -213,9 +213,8 @@ function waysOut({ error, code }) {
   };
 }
 
-/** On a narrow screen the result stands below the form. */
-function bringIntoView() {
-  const panel = byId("result");
+/** On a narrow screen the result stands below the form, and what went wrong between them. */
+function bringIntoView(panel) {
   if (panel.getBoundingClientRect().top < innerHeight * 0.6) return;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   panel.scrollIntoView({ behavior: isCalm ? "auto" : "smooth" });

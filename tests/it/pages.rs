@@ -5,7 +5,7 @@ use e2e::{Browser, Conductor, seattle_weather};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 
-use crate::programs::{GRADIO_SQUARE, STREAMLIT_SQUARE};
+use crate::programs::{GRADIO_MORTAL, GRADIO_SQUARE, STREAMLIT_SQUARE};
 
 #[tokio::test]
 async fn a_gradio_slider_moves_and_the_result_changes() {
@@ -85,6 +85,37 @@ async fn a_person_runs_python_in_the_page() {
     home.run("x / 0").await;
     home.has_error("division by zero").await;
     assert_eq!(browser.console_errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_person_stops_a_run_in_the_page_and_goes_on() {
+    let conductor = Conductor::start().await;
+    let browser = Browser::start().await;
+    let home = HomePage::open(&browser, &conductor).await;
+    home.run("x = 6\nprint('running', flush=True)\nwhile True: pass")
+        .await;
+    home.has_output("running").await;
+    home.stop().await;
+    home.has_status("failed").await;
+    home.has_notice("Interrupted").await;
+    home.run("print(x * 7)").await;
+    home.has_output("42").await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_person_sees_why_an_app_has_stopped_and_starts_it_again() {
+    let conductor = Conductor::start().await;
+    let browser = Browser::start().await;
+    let home = HomePage::open(&browser, &conductor).await;
+    home.run(GRADIO_MORTAL).await;
+    home.has_status("done").await;
+    // The page looks after the app, loads its last words, and those tell it what they are.
+    home.has_error("The app has stopped").await;
+    home.has_logs("the app has stopped: it ended with exit code 7")
+        .await;
+    home.restart_app().await;
+    home.has_status("done").await;
 }
 
 #[tokio::test]

@@ -31,6 +31,27 @@ impl<'a> HomePage<'a> {
         self.click("run").await;
     }
 
+    /// Clicks the button that began the work, which now stops it.
+    pub async fn stop(&self) {
+        self.click("run").await;
+    }
+
+    /// Looks at what the live app wrote, and waits for a text.
+    pub async fn has_logs(&self, text: &str) {
+        self.click("show-logs").await;
+        self.has_text("logs", text).await;
+    }
+
+    /// Starts the live app again.
+    pub async fn restart_app(&self) {
+        self.click("restart-app").await;
+    }
+
+    /// Waits until the notices show a text.
+    pub async fn has_notice(&self, text: &str) {
+        self.has_text("notices", text).await;
+    }
+
     /// Attaches a file and says what to build of it.
     pub async fn build(&self, file: &Path, prompt: &str) {
         self.click("tab-build").await;

@@ -142,3 +142,88 @@ fn a_run_that_takes_too_long_times_out_from_its_turn_on() {
         (ErrorKind::Timeout, "timeout (7 s)")
     );
 }
+
+/// Somebody who asks the session to stop as soon as it prints something.
+struct Impatient<'a>(&'a Fakes, model::SessionId);
+
+impl EventSink for Impatient<'_> {
+    async fn emit(&mut self, event: Event) -> Result<(), ClientGone> {
+        if event.name() == "stdout" {
+            let asked = session::update(self.0, self.1, |head| head.stops_asked += 1);
+            asked.await.expect("it is stored");
+        }
+        Ok(())
+    }
+
+    async fn keep_alive(&mut self) -> Result<(), ClientGone> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_run_is_stopped_by_who_asks_while_it_runs_and_not_by_who_asked_before() {
+    let printed = "{\"type\":\"stdout\",\"text\":\"1\"}\n";
+    let fakes = fakes(|http| {
+        http.reply(201, CREATED)
+            .reply(200, PRINTED)
+            .reply(200, PRINTED)
+            .reply_that_stalls(200, &format!("{BEGUN}{printed}"))
+    });
+    let first = run(&fakes, r#"{"code":"x"}"#).0.expect("it is scripted");
+    let id = first.session_id;
+    block_on(session::update(&fakes, id, |head| head.stops_asked += 1)).expect("it is stored");
+    let request = format!(r#"{{"code":"x","session_id":"{id}"}}"#);
+    let second = run(&fakes, &request).0.expect("it is scripted");
+    assert_eq!(second.error, None, "it was asked before");
+
+    let config = SandboxConfig::read(|_| "http://sandbox".to_owned());
+    let executor = Executor {
+        outside: &fakes,
+        config: &config,
+        lifetimes: Lifetimes::default(),
+        codec: &Plain,
+    };
+    let request: RunRequest = serde_json::from_str(&request).expect("it is well-formed");
+    let reply = block_on(executor.run(&request, &mut Impatient(&fakes, id)));
+    let error = reply
+        .expect("it is an outcome")
+        .error
+        .expect("it was stopped");
+    assert_eq!(
+        (error.kind, error.name.as_str()),
+        (ErrorKind::Killed, "Interrupted")
+    );
+    let head = block_on(session::load(&fakes, id)).expect("it is stored");
+    assert_eq!((head.stops_asked, head.stops_obeyed), (2, 2));
+}
+
+#[test]
+fn on_e2bs_cloud_a_limit_is_inferred_and_its_size_asked_for() {
+    let error = "{\"type\":\"error\",\"name\":\"MemoryError\",\"value\":\"\",\"traceback\":\"Cell In[1], line 2\"}\n";
+    let fakes = fakes(|http| {
+        http.reply(201, CREATED)
+            .reply(
+                200,
+                &format!("{BEGUN}{error}{{\"type\":\"end_of_execution\"}}\n"),
+            )
+            .reply(200, r#"{"mem_total":536870912,"disk_total":0}"#)
+    });
+    // Without an address for data every sandbox has hosts of its own.
+    let config = SandboxConfig::read(|name| match name {
+        "sandbox_api_url" => "http://sandbox".to_owned(),
+        _ => String::new(),
+    });
+    let executor = Executor {
+        outside: &fakes,
+        config: &config,
+        lifetimes: Lifetimes::default(),
+        codec: &Plain,
+    };
+    let request = serde_json::from_str(r#"{"code":"x"}"#).expect("it is well-formed");
+    let reply = block_on(executor.run(&request, &mut Vec::new()));
+    let error = reply.expect("it is an outcome").error.expect("it failed");
+    assert_eq!(
+        (error.kind, error.value.as_str(), error.line),
+        (ErrorKind::OutOfMemory, "out of memory (512 MiB)", None)
+    );
+}
