@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use chrono::Utc;
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -46,6 +47,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/sandboxes/{id}/timeout", post(set_timeout))
         .route("/sandboxes/{id}/{operation}", post(not_here).get(not_here))
         .route("/sandboxes/{id}/network", put(network::update))
+        .route("/metrics", get(metrics))
         .route("/snapshots", get(not_here_either))
         .route("/templates/{id}", delete(not_here_either))
         .route_layer(middleware::from_fn_with_state(service.clone(), check_key))
@@ -218,6 +220,11 @@ async fn unknown_route(request: Request) -> ApiError {
 
 async fn health(State(service): State<Arc<Service>>) -> Response {
     Json(json!({ "status": "ok", "sandboxes": service.list().len() })).into_response()
+}
+
+async fn metrics(State(service): State<Arc<Service>>) -> Response {
+    let text = service.meters.text(service.list().len(), 0);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 async fn check_key(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {

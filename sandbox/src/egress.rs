@@ -31,6 +31,7 @@ pub use policy::{Ask, Beyond, Policy};
 use proxy::Proxy;
 
 use crate::link::{Link, LinkError};
+use crate::meters::Meters;
 use crate::protocol::Request;
 use crate::sandbox::RUN;
 
@@ -68,6 +69,8 @@ pub struct Surroundings<'a> {
     pub files: &'a Link,
     /// Cancelled when the sandbox ends.
     pub closed: &'a CancellationToken,
+    /// Who counts.
+    pub meters: &'a Arc<Meters>,
 }
 
 impl Egress {
@@ -131,6 +134,7 @@ impl Egress {
             within.sandbox_id,
             self.policy.subscribe(),
             closing.clone(),
+            within.meters.clone(),
         ));
         let tcp = match descriptor(within.control, &Request::ListenTcp { port: PORT }).await {
             Err(LinkError::Refused(_)) => {

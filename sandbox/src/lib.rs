@@ -27,6 +27,7 @@ mod leftovers;
 pub mod limits;
 mod link;
 mod memory_watch;
+mod meters;
 mod outside_id;
 mod place;
 pub mod process;

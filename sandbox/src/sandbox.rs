@@ -18,6 +18,7 @@ use crate::interpreter::Interpreter;
 use crate::launch::Init;
 use crate::limits::{Limit, Limits};
 use crate::link::{Link, LinkError};
+use crate::meters::Meters;
 use crate::outside_id::OutsideId;
 use crate::place::{self, Place};
 use crate::process::{Process, Spawn, SpawnError};
@@ -65,6 +66,7 @@ pub struct Sandbox {
     pub(crate) files: Link,
     pub(crate) closed: CancellationToken,
     pub(crate) egress: Egress,
+    pub(crate) meters: Arc<Meters>,
     pub(crate) processes: ProcessTable,
     pub(crate) watchers: Watchers,
     pub(crate) isolation: Isolation,
@@ -164,6 +166,7 @@ impl Sandbox {
             control: &self.control,
             files: &self.files,
             closed: &self.closed,
+            meters: &self.meters,
         };
         self.egress.apply(policy, within).await
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -25,6 +25,7 @@ use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
 use crate::link::Link;
 use crate::memory_watch;
+use crate::meters::Meters;
 use crate::outside_id::{OutsideId, first_outside_id};
 use crate::place::{Place, PlaceError};
 use crate::process::{Exit, Spawn, SpawnError};
@@ -107,6 +108,7 @@ pub struct Service {
     pub(crate) config: Config,
     pub(crate) domain: String,
     pub(crate) allow_egress: Arc<[Entry]>,
+    pub(crate) meters: Arc<Meters>,
     python: PathBuf,
     read_only: Vec<PathBuf>,
     disks: Disks,
@@ -155,6 +157,7 @@ impl Service {
                 .clone()
                 .unwrap_or_else(|| format!("localhost:{port}")),
             disks,
+            meters: Arc::default(),
             allow_egress: config.allow_egress.clone().into(),
             launcher: Launcher::new(&config.init_program),
             python,
@@ -220,6 +223,7 @@ impl Service {
         policy: Policy,
         timeout: Duration,
     ) -> Result<Arc<Sandbox>, CreateError> {
+        let start = Instant::now();
         let sandbox = Arc::new(self.make(profile, timeout).await?);
         if let Err(error) = sandbox.apply(policy).await {
             sandbox.end().await;
@@ -231,6 +235,7 @@ impl Service {
             self.kill(&sandbox.id).await;
             return Err(CreateError::Closing);
         }
+        self.meters.created(start.elapsed());
         tracing::info!(
             sandbox.id = sandbox.id,
             timeout_s = timeout.as_secs(),
@@ -259,6 +264,7 @@ impl Service {
             return false;
         };
         sandbox.end().await;
+        self.meters.ended();
         tracing::info!(sandbox.id = id, "sandbox {id} ended");
         true
     }
@@ -331,6 +337,7 @@ impl Service {
             files: Link::new(files)?,
             closed: CancellationToken::new(),
             egress: Egress::closed(),
+            meters: self.meters.clone(),
             processes: Default::default(),
             watchers: Default::default(),
             isolation,

@@ -11,5 +11,15 @@ async fn sandboxes_and_apps_that_have_ended_leave_nothing() {
         rounds: 2,
     };
     let outcome = soak.run(&conductor).await;
+    for what in [
+        "processes",
+        "files of their sockets",
+        "sandbox: descriptors",
+    ] {
+        assert!(
+            outcome.seen.contains(&what),
+            "{what} are not counted:\n{outcome}"
+        );
+    }
     assert!(outcome.leaks.is_empty(), "{outcome}");
 }

@@ -80,6 +80,16 @@ impl Footprint {
         leaks
     }
 
+    /// Of what there is more now than before.
+    pub fn more_of_than(&self, before: &Self) -> Vec<&'static str> {
+        let then = |what| before.counts.get(what).copied().unwrap_or_default();
+        let more = self
+            .counts
+            .iter()
+            .filter(|(what, now)| **now > then(**what));
+        more.map(|(what, _)| *what).collect()
+    }
+
     fn new_names(&self, before: &Self, what: &str) -> String {
         let nothing = Vec::new();
         let old = before.names.get(what).unwrap_or(&nothing);
@@ -89,16 +99,18 @@ impl Footprint {
         new.join(", ")
     }
 
-    /// A table of what was there before, and what is there after.
-    pub fn table(&self, before: &Self) -> String {
-        let mut table = format!("{:<26}{:>8}{:>8}\n", "", "before", "after");
-        for (now, then) in [
-            (&self.counts, &before.counts),
-            (&self.memory_mib, &before.memory_mib),
-        ] {
+    /// A table of what was there before, at the busiest, and what is there after.
+    pub fn table(&self, before: &Self, peak: &Self) -> String {
+        let mut table = format!("{:<26}{:>8}{:>8}{:>8}\n", "", "before", "peak", "after");
+        let lines = |of: &Self| [of.counts.clone(), of.memory_mib.clone()];
+        for (now, (then, peak)) in lines(self)
+            .iter()
+            .zip(lines(before).iter().zip(lines(peak)))
+        {
             for (what, now) in now {
-                let then = then.get(what).copied().unwrap_or_default();
-                table.push_str(&format!("{what:<26}{then:>8}{now:>8}\n"));
+                let of = |column: &BTreeMap<_, _>| column.get(what).copied().unwrap_or_default();
+                let (then, peak): (u64, u64) = (of(then), of(&peak));
+                table.push_str(&format!("{what:<26}{then:>8}{peak:>8}{now:>8}\n"));
             }
         }
         table

@@ -29,8 +29,10 @@ pub struct Soak {
 
 /// What became of it.
 pub struct Outcome {
-    /// Everything counted, before and after.
+    /// Everything counted: before, while all apps are open, and after.
     pub table: String,
+    /// Things that were counted while all apps were open and not before: what is counted is seen.
+    pub seen: Vec<&'static str>,
     /// What was left behind.
     pub leaks: Vec<String>,
 }
@@ -54,13 +56,15 @@ impl Soak {
         let before = settle(conductor, None).await;
         eprintln!("warm; {} sandboxes begin", self.sandboxes);
         use_sandboxes(conductor, self.sandboxes).await;
+        let mut peak = Footprint::default();
         for round in 1..=self.rounds {
             eprintln!("round {round} of {} apps", self.apps);
-            use_apps(conductor, self.apps, round).await;
+            peak = use_apps(conductor, self.apps, round).await;
         }
         let after = settle(conductor, Some(&before)).await;
         Outcome {
-            table: after.table(&before),
+            table: after.table(&before, &peak),
+            seen: peak.more_of_than(&before),
             leaks: after.leaks_since(&before),
         }
     }
@@ -196,8 +200,8 @@ impl Service<'_> {
     }
 }
 
-/// Opens apps through both routes until all are live at once, looks at each, and closes them.
-async fn use_apps(conductor: &Conductor, count: usize, round: usize) {
+/// Opens apps through both routes until all are live at once, counts, and closes them.
+async fn use_apps(conductor: &Conductor, count: usize, round: usize) -> Footprint {
     let open = |number: usize| async move {
         let (route, code) = match number % GRADIO {
             0 => ("/gradio_ui/", gradio(number)),
@@ -214,6 +218,7 @@ async fn use_apps(conductor: &Conductor, count: usize, round: usize) {
         .collect()
         .await;
     assert_eq!(conductor.sandboxes().await, count);
+    let peak = Footprint::of(conductor);
     let close = |session: String| async move {
         let reply = conductor.delete(&format!("/session/{session}")).await;
         assert!(
@@ -226,6 +231,7 @@ async fn use_apps(conductor: &Conductor, count: usize, round: usize) {
     stream::iter(sessions)
         .for_each_concurrent(AT_A_TIME, close)
         .await;
+    peak
 }
 
 fn gradio(number: usize) -> String {

@@ -27,6 +27,7 @@ use super::dial::{DialError, Reached, dial};
 use super::entry::Target;
 use super::idle::{Activity, Watched};
 use super::policy::{Policy, Refusal};
+use crate::meters::Meters;
 use crate::proxy::strip_hop_by_hop;
 
 /// Open connections of one sandbox through its proxy.
@@ -43,6 +44,7 @@ pub struct Proxy {
     closing: CancellationToken,
     places: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
+    meters: Arc<Meters>,
 }
 
 /// Held by everything that makes up one connection.
@@ -70,6 +72,7 @@ impl Proxy {
         sandbox_id: &str,
         policy: watch::Receiver<Arc<Policy>>,
         closing: CancellationToken,
+        meters: Arc<Meters>,
     ) -> Self {
         Self {
             sandbox_id: sandbox_id.to_owned(),
@@ -77,6 +80,7 @@ impl Proxy {
             closing,
             places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)),
+            meters,
         }
     }
 
@@ -117,6 +121,10 @@ impl Proxy {
             Ok(response) => return response,
             Err(error) => error,
         };
+        self.meters.egress(match answer {
+            ProxyError::Refused { .. } => "refused",
+            _ => "failed",
+        });
         tracing::info!(
             sandbox.id = self.sandbox_id,
             "sandbox {}: {answer}",
@@ -144,6 +152,7 @@ impl Proxy {
                     source,
                 },
             })?;
+        self.meters.egress("allowed");
         tracing::info!(
             sandbox.id = self.sandbox_id,
             "sandbox {}: egress to {target}",

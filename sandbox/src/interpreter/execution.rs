@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, Engine, Halt, Turn};
 use super::output::Output;
+use crate::meters::Meters;
 use crate::sandbox::Sandbox;
 
 /// E2B's clients tell a caller that went away by this, as proxies between do.
@@ -49,18 +50,45 @@ pub(crate) fn start(sandbox: Arc<Sandbox>, context: Arc<Context>, code: Code) ->
     let mut turn = Box::pin(maybe_done(context.turn()));
     let _ = turn.as_mut().now_or_never();
     let closed = sandbox.closed().clone();
+    let tally = Tally {
+        meters: sandbox.meters.clone(),
+        outcome: None,
+    };
     tokio::spawn(async move {
         let last = run(&sandbox, &context, turn, &code, &outputs, halted).await;
         let _ = outputs.send(last).await;
     });
-    Body::from_stream(stream::unfold(Some((receiver, closed)), next_line))
+    Body::from_stream(stream::unfold(Some((receiver, closed, tally)), next_line))
+}
+
+/// Counts an execution when its stream is over: read to its end, or given up.
+struct Tally {
+    meters: Arc<Meters>,
+    outcome: Option<&'static str>,
+}
+
+impl Tally {
+    fn note(&mut self, output: &Output) {
+        match output {
+            Output::Error { .. } => self.outcome = Some("raised"),
+            Output::UnexpectedEndOfExecution => self.outcome = Some("lost"),
+            Output::EndOfExecution => self.outcome = self.outcome.or(Some("ok")),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.meters.executed(self.outcome.unwrap_or("interrupted"));
+    }
 }
 
 /// What the next line is taken from; `None` after the last one.
-type Source = Option<(mpsc::Receiver<Output>, CancellationToken)>;
+type Source = Option<(mpsc::Receiver<Output>, CancellationToken, Tally)>;
 
 async fn next_line(source: Source) -> Option<(io::Result<Bytes>, Source)> {
-    let (mut outputs, closed) = source?;
+    let (mut outputs, closed, mut tally) = source?;
     let output = match timeout(KEEPALIVE_EVERY, outputs.recv()).await {
         Ok(Some(output)) => output,
         // E2B's clients take a stream that ends well for a run that did; one that is cut makes them
@@ -71,7 +99,8 @@ async fn next_line(source: Source) -> Option<(io::Result<Bytes>, Source)> {
         Ok(None) => return None,
         Err(_) => Output::Keepalive,
     };
-    Some((Ok(output.line()), Some((outputs, closed))))
+    tally.note(&output);
+    Some((Ok(output.line()), Some((outputs, closed, tally))))
 }
 
 /// The whole of it; returns the last line.

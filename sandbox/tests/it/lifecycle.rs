@@ -467,3 +467,61 @@ async fn a_long_timeout_does_not_overflow() {
     .unwrap()
     .unwrap();
 }
+
+#[tokio::test]
+async fn what_the_service_counts_is_there_for_prometheus() {
+    let service = Service::start_with(&["--api-key", "key"]);
+    let metrics = async || {
+        let request = service
+            .call(Method::GET, "/metrics")
+            .header("X-API-KEY", "key");
+        let answer = request.send().await.unwrap();
+        assert!(
+            answer.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("text/plain")
+        );
+        answer.text().await.unwrap()
+    };
+    let refused = service.call(Method::GET, "/metrics").send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let request = service
+        .call(Method::POST, "/sandboxes")
+        .header("X-API-KEY", "key");
+    let created = request
+        .json(&json!({ "templateID": "base" }))
+        .send()
+        .await
+        .unwrap();
+    let id = text(&json(created).await["sandboxID"]);
+    for code in ["1", "1 / 0", "2"] {
+        let execute = service
+            .call(Method::POST, "/execute")
+            .json(&json!({ "code": code }));
+        let execute = execute
+            .header("E2b-Sandbox-Id", &id)
+            .header("E2b-Sandbox-Port", "49999");
+        execute.send().await.unwrap().text().await.unwrap();
+    }
+    let told = metrics().await;
+    for line in [
+        "conductor_sandboxes{state=\"running\"} 1",
+        "conductor_sandboxes_created_total 1",
+        "conductor_sandboxes_ended_total 0",
+        "conductor_sandbox_create_seconds_count 1",
+        "conductor_executions_total{outcome=\"ok\"} 2",
+        "conductor_executions_total{outcome=\"raised\"} 1",
+    ] {
+        assert!(told.contains(&format!("{line}\n")), "{line}\n{told}");
+    }
+    let kill = service
+        .call(Method::DELETE, &format!("/sandboxes/{id}"))
+        .header("X-API-KEY", "key");
+    assert_eq!(kill.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    assert!(
+        metrics()
+            .await
+            .contains("conductor_sandboxes_ended_total 1\n")
+    );
+}
