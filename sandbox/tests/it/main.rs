@@ -3,6 +3,7 @@
 
 mod disk;
 mod egress;
+mod escape;
 mod files;
 mod fixture;
 mod ingress;
