@@ -79,11 +79,13 @@ fn check_signature(sandbox: &Sandbox, method: &Method, uri: &Uri) -> Result<(), 
     if !is_signed(sandbox, method, uri) {
         return Err("invalid signature");
     }
-    let expiry = parameters
+    match parameters
         .get("signature_expiration")
-        .and_then(|expiry| expiry.parse::<i64>().ok());
-    match expiry {
-        Some(expiry) if expiry < Utc::now().timestamp() => Err("signature is already expired"),
+        .map(|expiry| expiry.parse::<i64>())
+    {
+        Some(Ok(expiry)) if expiry < Utc::now().timestamp() => Err("signature is already expired"),
+        // A time that cannot be read must not mean "for ever".
+        Some(Err(_)) => Err("signature_expiration must be a number of seconds since 1970"),
         _ => Ok(()),
     }
 }

@@ -25,6 +25,8 @@ pub enum FileError {
     Directory(String),
     #[error("path '{0}' is not a regular file")]
     NotRegular(String),
+    #[error("'{path}' cannot be a path: {reason}")]
+    NotAPath { path: String, reason: String },
     #[error("permission denied: '{0}'")]
     Denied(String),
     #[error(
@@ -79,6 +81,7 @@ impl FileError {
             libc::EISDIR => Self::Directory(path),
             // A named pipe that nobody reads, a socket, a file used as a directory.
             libc::ENXIO | libc::ENOTDIR | libc::ELOOP => Self::NotRegular(path),
+            libc::EINVAL | libc::ENAMETOOLONG => Self::NotAPath { path, reason },
             libc::EACCES | libc::EPERM | libc::EROFS | libc::ETXTBSY => Self::Denied(path),
             libc::ENOSPC | libc::EDQUOT => Self::NoSpace {
                 path,
@@ -104,6 +107,7 @@ impl FileError {
             Self::NoPath
             | Self::Directory(_)
             | Self::NotRegular(_)
+            | Self::NotAPath { .. }
             | Self::Upload(_)
             | Self::Twice(_)
             | Self::Metadata(_)

@@ -226,8 +226,13 @@ impl From<io::Result<()>> for Reply {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        let errno = match error.kind() {
+            // What the standard library refuses by itself: a path with a NUL.
+            io::ErrorKind::InvalidInput => libc::EINVAL,
+            _ => 0,
+        };
         Self {
-            errno: error.raw_os_error().unwrap_or(0),
+            errno: error.raw_os_error().unwrap_or(errno),
             message: error.to_string(),
         }
     }

@@ -1,9 +1,22 @@
 //! More of the machine than a sandbox may have. The limits are low: what fails to hold does no harm.
 
-use super::{outcome, refused};
-use crate::fixture::Service;
+use serde_json::json;
 
-const LOW: [&str; 6] = ["--disk-mib", "16", "--files", "1000", "--open-files", "64"];
+use super::{outcome, refused};
+use crate::fixture::{Service, until};
+
+const LOW: [&str; 10] = [
+    "--disk-mib",
+    "16",
+    "--files",
+    "1000",
+    "--open-files",
+    "64",
+    "--memory-mib",
+    "128",
+    "--processes",
+    "32",
+];
 
 attempts! { LOW;
     take_more_disk,
@@ -13,6 +26,11 @@ attempts! { LOW;
     take_more_shared_memory,
     take_more_open_files,
     take_more_terminals,
+    take_more_memory,
+    take_more_memory_with_many_processes,
+    take_more_processes,
+    take_more_threads,
+    fill_the_service_with_output,
 }
 
 async fn take_more_disk(service: Service) {
@@ -61,27 +79,111 @@ async fn take_more_open_files(service: Service) {
 
 async fn take_more_terminals(service: Service) {
     let sandbox = service.create().await;
+    // Each process may open fewer than the limit of files; together they try for more than there are.
     let code = "
-import os, sys
-count = 0
+import os
+held, hold = os.pipe()
+counted, count = os.pipe()
 for _ in range(20):
     if os.fork() == 0:
+        os.close(hold)
         ends = []
         try:
-            for _ in range(25): ends.append(os.posix_openpt(os.O_RDWR) if hasattr(os, 'posix_openpt') else os.open('/dev/ptmx', os.O_RDWR))
+            for _ in range(25): ends.append(os.open('/dev/ptmx', os.O_RDWR))
         except OSError: pass
-        print(len(ends), flush=True)
-        sys.stdin.read()
+        os.write(count, bytes([len(ends)]))
+        os.read(held, 1)
         os._exit(0)
+print(sum(os.read(counted, 1)[0] for _ in range(20)))
 ";
-    // Each process may open fewer than the limit of files; together they stay below that of terminals.
-    let lines = sandbox
-        .shell(&format!("python -c \"{code}\"; wait"))
-        .await
-        .stdout;
-    let terminals: u32 = lines
+    let terminals = sandbox.python(code).await.stdout;
+    assert_eq!(terminals, "256\n");
+}
+
+async fn take_more_memory(service: Service) {
+    let (sandbox, other) = (service.create().await, service.create().await);
+    let code = "taken = []\nfor _ in range(60): taken.append(b'x' * (10 << 20))\nprint('done')";
+    let output = sandbox.python(code).await;
+    assert!(!output.stdout.contains("done"), "{output:?}");
+    assert_eq!(sandbox.shell("echo up").await.stdout, "up\n");
+    assert_eq!(other.shell("echo up").await.stdout, "up\n");
+}
+
+async fn take_more_memory_with_many_processes(service: Service) {
+    let sandbox = service.create().await;
+    // Each is well below the limit, all together far above it.
+    let code = "
+import os
+held, hold = os.pipe()
+children = []
+for _ in range(12):
+    child = os.fork()
+    if child == 0:
+        taken = b'x' * (40 << 20)
+        os.close(hold)
+        os.read(held, 1)
+        os._exit(0)
+    children.append(child)
+import time
+end = time.monotonic() + 50
+ended = 0
+while ended == 0 and time.monotonic() < end:
+    for child in children:
+        if os.waitpid(child, os.WNOHANG)[0]: ended += 1
+print('done' if ended == 0 else 'some were ended')
+";
+    let output = sandbox.python(code).await;
+    assert!(!output.stdout.contains("done"), "{output:?}");
+    assert_eq!(sandbox.shell("echo up").await.stdout, "up\n");
+}
+
+async fn take_more_processes(service: Service) {
+    let (sandbox, other) = (service.create().await, service.create().await);
+    let fork = "
+held, hold = os.pipe()
+for _ in range(100):
+    if os.fork() == 0:
+        os.close(hold); os.read(held, 1); os._exit(0)";
+    refused(&sandbox, fork, &["EAGAIN"]).await;
+    assert_eq!(other.shell("echo up").await.stdout, "up\n");
+}
+
+async fn take_more_threads(service: Service) {
+    let sandbox = service.create().await;
+    let start = "
+import threading
+end = threading.Event()
+try:
+    for _ in range(100): threading.Thread(target=end.wait, daemon=True).start()
+except RuntimeError: raise OSError(errno.EAGAIN, '')
+finally: end.set()";
+    refused(&sandbox, start, &["EAGAIN"]).await;
+}
+
+async fn fill_the_service_with_output(service: Service) {
+    let sandbox = service.create().await;
+    let code = "import sys\nfor _ in range(400): sys.stdout.buffer.write(bytes(1 << 20))";
+    let process = json!({ "cmd": "python", "args": ["-c", code] });
+    // Nobody reads this stream on.
+    let mut events = sandbox
+        .open(json!({ "process": process, "stdin": false }))
+        .await;
+    let pid = events.pid().await;
+    let mut asleep = 0;
+    until("the program waits for its reader", async || {
+        let state = sandbox
+            .shell(&format!("cut -d' ' -f3 /proc/{pid}/stat"))
+            .await
+            .stdout;
+        asleep = if state == "S\n" { asleep + 1 } else { 0 };
+        asleep == 20
+    })
+    .await;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.child.id())).unwrap();
+    let peak = status
         .lines()
-        .filter_map(|line| line.parse::<u32>().ok())
-        .sum();
-    assert!(terminals <= 256, "{terminals}");
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kilobytes < 200 << 10, "{peak}");
 }

@@ -131,8 +131,11 @@ async fn use_a_token_that_is_nearly_right(service: Service) {
 
 async fn run_code_with_the_token_of_another_sandbox(service: Service) {
     let (sandbox, other) = two(&service).await;
-    let request = with_token(&other, &sandbox.token.unwrap(), Method::POST, "/execute")
+    let request = service
+        .call(Method::POST, "/execute")
+        .header("E2b-Sandbox-Id", &other.id)
         .header("E2b-Sandbox-Port", "49999")
+        .header("X-Access-Token", sandbox.token.unwrap())
         .json(&json!({ "code": "print(open('note').read())" }));
     is_turned_away(request).await;
     let by_host = service
