@@ -221,6 +221,15 @@ def wake_on_signals():
     asyncio.get_running_loop().add_signal_handler(signal.SIGURG, lambda: None)
 
 
+def leave():
+    """End a forked copy of the kernel, with nothing run that belongs to the kernel."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
+
+
 # --- The kernel ----------------------------------------------------------------------------------
 
 
@@ -243,6 +252,15 @@ def main(settings):
         async def execute_request(self, stream, ident, parent):
             with environment((parent.get("metadata") or {}).get("env_vars")):
                 await super().execute_request(stream, ident, parent)
+
+        async def do_execute(self, *arguments, **options):
+            kernel = os.getpid()
+            try:
+                return await super().do_execute(*arguments, **options)
+            finally:
+                # The code may have forked. A copy that comes out here would serve the same sockets.
+                if os.getpid() != kernel:
+                    leave()
 
     class App(IPKernelApp):
         # The service knows the sockets already, so there is no connection file.

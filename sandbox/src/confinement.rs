@@ -111,6 +111,15 @@ impl Confinement {
             .unwrap_or_default()
     }
 
+    /// Whether `/dev/shm` inside has no room left. As far as the service may look there.
+    pub fn shared_memory_is_full(&self) -> bool {
+        // The init's own view is for root only; that of the programs is for their user, too.
+        self.processes().into_iter().any(|pid| {
+            rustix::fs::statvfs(format!("/proc/{pid}/root/dev/shm"))
+                .is_ok_and(|shared| shared.f_blocks > 0 && shared.f_bavail == 0)
+        })
+    }
+
     /// Memory in use.
     pub fn memory(&self) -> Memory {
         self.group.memory().unwrap_or_else(|| Memory {

@@ -7,6 +7,7 @@
 
 mod bash;
 mod context;
+mod ending;
 mod execution;
 mod kernel;
 mod message;

@@ -1,5 +1,7 @@
 //! What one sandbox may use, and how a limit that was hit is called.
 
+pub mod cause;
+
 use std::fmt;
 
 /// What one sandbox may use.

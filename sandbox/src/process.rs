@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
+use crate::limits::Limit;
 use crate::link::{Link, LinkError};
 pub use crate::protocol::Exit;
 use crate::protocol::{Reply, Request, SpawnRequest};
@@ -49,6 +50,18 @@ pub enum SpawnError {
         program: String,
         /// The system's text.
         reason: String,
+        /// The system's number.
+        errno: i32,
+    },
+    /// A limit of the sandbox is in the way.
+    #[error("cannot start '{program}': {text}; end some programs in the sandbox first")]
+    Limit {
+        /// As asked for.
+        program: String,
+        /// Which.
+        limit: Limit,
+        /// What it is called.
+        text: String,
     },
     /// The sandbox ended, or does not answer.
     #[error(transparent)]
@@ -106,6 +119,7 @@ impl Process {
                     }
                     LinkError::Refused(failure) => SpawnError::Refused {
                         program: program.clone(),
+                        errno: failure.errno,
                         reason: failure.message,
                     },
                     other => SpawnError::Link(other),

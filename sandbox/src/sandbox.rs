@@ -117,7 +117,24 @@ impl Sandbox {
             stderr: spawn.stderr,
             pty: spawn.pty,
         };
-        Process::start(&self.control, request, spawn.kill_on_drop).await
+        let started = Process::start(&self.control, request, spawn.kill_on_drop).await;
+        started.map_err(|error| match error {
+            SpawnError::Refused { program, errno, .. }
+                if errno == libc::EAGAIN || errno == libc::ENOMEM =>
+            {
+                let limit = match errno {
+                    libc::EAGAIN => Limit::Processes,
+                    _ => Limit::Memory,
+                };
+                let text = self.limits.text(limit);
+                SpawnError::Limit {
+                    program,
+                    limit,
+                    text,
+                }
+            }
+            other => other,
+        })
     }
 
     /// Connects to a port on the sandbox's loopback.
@@ -180,11 +197,31 @@ impl Sandbox {
         PathBuf::from(format!("/proc/self/fd/{}", self.run.as_raw_fd()))
     }
 
-    /// What a full disk is called: by room, or by the number of files.
+    /// What a full disk is called.
     pub(crate) fn disk_full(&self) -> String {
-        match rustix::fs::fstatvfs(&self.run) {
-            Ok(disk) if disk.f_ffree == 0 => self.limits.text(Limit::Files),
-            _ => self.limits.text(Limit::Disk),
+        self.limits.text(self.no_space())
+    }
+
+    /// Which limit is hit where a file has no room: bytes, the number of files, or, in shared
+    /// memory, memory.
+    pub(crate) fn no_space(&self) -> Limit {
+        match self.full_disk() {
+            Some(limit) => limit,
+            None if self.confinement.shared_memory_is_full() => Limit::Memory,
+            None => Limit::Disk,
+        }
+    }
+
+    /// The limit of its disk that leaves no room now, if one does.
+    pub(crate) fn full_disk(&self) -> Option<Limit> {
+        let disk = rustix::fs::fstatvfs(&self.run).ok()?;
+        if self.isolation == Isolation::None {
+            // The machine's own, which others fill.
+            None
+        } else if disk.f_ffree == 0 {
+            Some(Limit::Files)
+        } else {
+            (disk.f_bavail == 0).then_some(Limit::Disk)
         }
     }
 

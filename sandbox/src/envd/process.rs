@@ -14,6 +14,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::Instant;
 
+use crate::limits::cause::Since;
 use crate::process::{Exit, Process, ProcessHandle};
 
 const CHUNK: usize = 32 << 10;
@@ -62,6 +63,7 @@ pub struct Running {
     pub handle: ProcessHandle,
     stdin: tokio::sync::Mutex<Option<pipe::Sender>>,
     listeners: Mutex<Vec<Listener>>,
+    since: Since,
 }
 
 /// The end of a stream that the process speaks to.
@@ -111,6 +113,7 @@ impl ProcessTable {
         config: serde_json::Value,
         tag: Option<String>,
         pty: bool,
+        since: Since,
     ) -> (Arc<Running>, Hearing) {
         let (listener, hearing) = stream();
         let running = Arc::new(Running {
@@ -120,6 +123,7 @@ impl ProcessTable {
             handle: process.handle(),
             stdin: tokio::sync::Mutex::new(process.stdin.take()),
             listeners: Mutex::new(vec![listener]),
+            since,
         });
         lock(&self.0).insert(process.pid, running.clone());
         let (table, ended) = (self.0.clone(), running.clone());
@@ -176,6 +180,14 @@ impl Running {
     /// Closes its stdin.
     pub async fn close_stdin(&self) {
         self.stdin.lock().await.take();
+    }
+
+    /// The name of the limit that made it end like this, if one did.
+    pub fn stopped_by(&self, exit: Exit) -> Option<String> {
+        match exit {
+            Exit::Code(0) | Exit::Lost => None,
+            Exit::Code(_) | Exit::Signal(_) => self.since.text(),
+        }
     }
 
     /// Says it to everyone who listens, and waits for those that lag behind: for the last one as

@@ -99,8 +99,21 @@ pub fn name(channel: Channel) -> &'static str {
     }
 }
 
-/// As Go describes an ended process.
-pub fn end(exit: Exit) -> Value {
+/// As Go describes an ended process, and with the limit that stopped it.
+pub fn end(exit: Exit, limit: Option<String>) -> Value {
+    let mut end = end_of(exit);
+    if let Some(limit) = limit {
+        let how = match exit {
+            // What a shell makes of a program that was killed.
+            Exit::Code(137) => "signal: killed",
+            _ => end["status"].as_str().unwrap_or_default(),
+        };
+        end["error"] = format!("{how}: {limit}").into();
+    }
+    end
+}
+
+fn end_of(exit: Exit) -> Value {
     match exit {
         Exit::Code(code) => {
             json!({ "exitCode": code, "exited": true, "status": format!("exit status {code}") })

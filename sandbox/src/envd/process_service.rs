@@ -17,6 +17,7 @@ use super::process::{Event, Hearing, Running};
 use super::process_messages::{
     Config, Input, InputStream, Message, Pty, Selector, Start, end, name, signal, view,
 };
+use crate::limits::cause::Since;
 use crate::process::{Spawn, SpawnError};
 use crate::sandbox::Sandbox;
 
@@ -96,14 +97,18 @@ async fn start(
         pty: pty.as_ref().map(|pty| (pty.size.cols, pty.size.rows)),
         kill_on_drop: false,
     };
+    let since = Since::now(&sandbox.confinement);
     let process = sandbox.spawn(spawn).await.map_err(|error| match error {
         SpawnError::NoDirectory(_) | SpawnError::Refused { .. } => {
             RpcError::invalid_argument(error.to_string())
         }
         SpawnError::Link(ref link) => RpcError::of_link(link, "the process was not started"),
+        SpawnError::Limit { .. } => RpcError::failed_precondition(error.to_string()),
         SpawnError::Pipes { .. } => RpcError::internal(error.to_string()),
     })?;
-    let (running, events) = sandbox.processes.add(process, config, tag, pty.is_some());
+    let (running, events) = sandbox
+        .processes
+        .add(process, config, tag, pty.is_some(), since);
     let (outgoing, response) = Outgoing::open();
     let (deadline, ping) = (
         connect_rpc::deadline(headers),
@@ -198,7 +203,7 @@ async fn relay_to_end(
             }
             Some(Event::End(exit)) => {
                 outgoing
-                    .send(&json!({ "event": { "end": end(exit) } }))
+                    .send(&json!({ "event": { "end": end(exit, running.stopped_by(exit)) } }))
                     .await?;
                 return Ok(Told::Ended);
             }

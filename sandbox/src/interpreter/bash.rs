@@ -4,7 +4,6 @@
 //! between NULs and with a token the code does not know.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +11,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::kernel::describe;
+use super::ending::{Done, Ending, Watch};
 use super::output::{self, Output};
 use crate::clock;
 use crate::process::{Exit, Process, ProcessHandle, Spawn, SpawnError};
@@ -84,8 +83,9 @@ impl Shell {
         &mut self,
         code: &str,
         env_vars: &BTreeMap<String, String>,
+        watch: &Watch<'_>,
         outputs: &mpsc::Sender<Output>,
-    ) -> Result<(), String> {
+    ) -> Result<Done, Ending> {
         self.executions += 1;
         let _ = outputs
             .send(Output::NumberOfExecutions {
@@ -93,8 +93,9 @@ impl Shell {
             })
             .await;
         let handle = self.process.handle();
-        let lost = |error: io::Error| format!("cannot talk to bash: {error}");
-        let token = clock::random_id(20).map_err(lost)?;
+        let Ok(token) = clock::random_id(20) else {
+            return Err(watch.ending("the shell", Exit::Lost, String::new()));
+        };
         let mut request = format!("{token}\0{}\0", env_vars.len());
         for (name, value) in env_vars {
             request.extend([name, "\0", value, "\0"]);
@@ -124,22 +125,24 @@ impl Shell {
             return match handle.wait().await {
                 // The code said `exit`, which is its right.
                 Exit::Code(code) => {
-                    report(code, outputs).await;
-                    Err(String::new())
+                    report(code, watch, outputs).await;
+                    Err(Ending::wanted(
+                        "the shell had ended and was started again: its variables are gone\n",
+                    ))
                 }
-                exit => Err(describe(exit)),
+                exit => Err(watch.ending("the shell", exit, String::new())),
             };
         };
-        report(status, outputs).await;
-        Ok(())
+        report(status, watch, outputs).await;
+        let failed = status != 0;
+        Ok(Done { failed })
     }
 }
 
-async fn report(status: i32, outputs: &mpsc::Sender<Output>) {
+async fn report(status: i32, watch: &Watch<'_>, outputs: &mpsc::Sender<Output>) {
     if status != 0 {
-        let _ = outputs
-            .send(Output::error("ExitCode", format!("exit code {status}")))
-            .await;
+        let error = Output::error("ExitCode", format!("exit code {status}"));
+        let _ = outputs.send(watch.named(error)).await;
     }
 }
 

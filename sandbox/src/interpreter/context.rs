@@ -8,9 +8,12 @@ use thiserror::Error;
 use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard, mpsc, watch};
 
 use super::bash::{Shell, ShellError};
+use super::ending::{Done, Ending, Watch, describe};
 use super::kernel::{Kernel, KernelError};
 use super::output::Output;
-use crate::process::{ProcessHandle, SpawnError};
+use crate::limits::Limit;
+use crate::limits::cause::Since;
+use crate::process::{Exit, ProcessHandle, SpawnError};
 use crate::sandbox::{HOME, Sandbox};
 
 /// What a context can speak.
@@ -51,6 +54,18 @@ pub(crate) enum StartError {
 }
 
 impl StartError {
+    /// The limit that is in the way, and what it is called.
+    pub(crate) fn limit(&self) -> Option<(Limit, &str)> {
+        match self {
+            Self::Kernel(KernelError::Limit { limit, text })
+            | Self::Kernel(KernelError::Spawn(SpawnError::Limit { limit, text, .. }))
+            | Self::Shell(ShellError::Spawn(SpawnError::Limit { limit, text, .. })) => {
+                Some((*limit, text))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the caller named a directory that is not there.
     pub(crate) fn is_directory(&self) -> bool {
         matches!(
@@ -89,6 +104,8 @@ pub(crate) struct Context {
 /// What an execution needs for itself.
 pub(crate) struct Turn {
     engine: Option<Engine>,
+    /// From the end of the last execution on.
+    idle: Option<Since>,
     /// For the next execution's caller: what happened to the state it may count on.
     notice: Option<String>,
 }
@@ -126,11 +143,12 @@ impl Engine {
         &mut self,
         code: &str,
         env_vars: &BTreeMap<String, String>,
+        watch: &Watch<'_>,
         outputs: &mpsc::Sender<Output>,
-    ) -> Result<(), String> {
+    ) -> Result<Done, Ending> {
         match self {
-            Self::Python(kernel) => kernel.execute(code, env_vars, outputs).await,
-            Self::Bash(shell) => shell.execute(code, env_vars, outputs).await,
+            Self::Python(kernel) => kernel.execute(code, env_vars, watch, outputs).await,
+            Self::Bash(shell) => shell.execute(code, env_vars, watch, outputs).await,
         }
     }
 }
@@ -140,6 +158,7 @@ impl Context {
     pub(crate) fn new(id: String, language: Language, cwd: Option<String>) -> Self {
         let turn = Turn {
             engine: None,
+            idle: None,
             notice: None,
         };
         Self {
@@ -210,13 +229,22 @@ impl Turn {
         context: &Context,
     ) -> Result<(&mut Engine, Option<String>), StartError> {
         // It may also have ended between two executions.
-        let ended = self
-            .engine
-            .as_ref()
-            .is_none_or(|engine| engine.process().exit().is_some());
-        if ended {
-            let lost = "the context had ended and was started again: its variables are gone\n";
-            self.notice.get_or_insert_with(|| lost.to_owned());
+        let ended = match &self.engine {
+            Some(engine) => engine.process().exit(),
+            None => Some(Exit::Lost),
+        };
+        if let Some(exit) = ended {
+            let limit = self.idle.as_ref().and_then(Since::text);
+            let how = match (limit, exit) {
+                (Some(limit), _) => format!(" ({limit})"),
+                (None, Exit::Lost) => String::new(),
+                (None, exit) => format!(" ({})", describe(exit)),
+            };
+            self.notice.get_or_insert_with(|| {
+                format!(
+                    "the context had ended{how} and was started again: its variables are gone\n"
+                )
+            });
             self.engine = None;
         }
         let engine = match &mut self.engine {
@@ -229,6 +257,11 @@ impl Turn {
             engine,
             self.notice.take().filter(|notice| !notice.is_empty()),
         ))
+    }
+
+    /// An execution is over.
+    pub(crate) fn rest(&mut self, sandbox: &Sandbox) {
+        self.idle = Some(Since::now(&sandbox.confinement));
     }
 
     /// The engine is of no use any more; tell the next caller why, unless he was told.

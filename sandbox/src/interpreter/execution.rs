@@ -15,7 +15,8 @@ use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, Engine, Halt, Turn};
+use super::context::{Context, Engine, Halt, StartError, Turn};
+use super::ending::{Done, Ending, Watch};
 use super::output::Output;
 use crate::meters::Meters;
 use crate::sandbox::Sandbox;
@@ -84,6 +85,19 @@ impl Drop for Tally {
     }
 }
 
+/// The answer where there is no context to run in, because a limit is in the way.
+pub(crate) fn refused(error: &StartError) -> Body {
+    let lines = [not_started(error), Output::UnexpectedEndOfExecution];
+    Body::from(lines.map(|line| line.line()).concat())
+}
+
+fn not_started(error: &StartError) -> Output {
+    match error.limit() {
+        Some((limit, text)) => Output::of_limit(limit, text.to_owned()),
+        None => Output::error("UnexpectedEndOfExecution", error.to_string()),
+    }
+}
+
 /// What the next line is taken from; `None` after the last one.
 type Source = Option<(mpsc::Receiver<Output>, CancellationToken, Tally)>;
 
@@ -124,31 +138,27 @@ async fn run(
         .expect("it was waited for, and is taken once");
     let (engine, notice) = match turn.engine(sandbox, context).await {
         Ok(engine) => engine,
-        Err(error) => {
-            return cut_short(
-                outputs,
-                Output::error("UnexpectedEndOfExecution", error.to_string()),
-            )
-            .await;
-        }
+        Err(error) => return cut_short(outputs, not_started(&error)).await,
     };
     if let Some(notice) = notice {
         let _ = outputs.send(Output::notice(notice)).await;
     }
-    match watch_over(engine, code, outputs, &mut halted).await {
-        Outcome::Done => Output::EndOfExecution,
-        Outcome::Ended(how) if how.is_empty() => {
-            turn.give_up(
-                "the shell had ended and was started again: its variables are gone\n".to_owned(),
-            );
+    let watch = Watch::new(sandbox);
+    let outcome = watch_over(engine, code, &watch, outputs, &mut halted).await;
+    turn.rest(sandbox);
+    match outcome {
+        Outcome::Done(Done { failed }) => {
+            if let Some(notice) = watch.notice().filter(|_| !failed) {
+                let _ = outputs.send(notice).await;
+            }
             Output::EndOfExecution
         }
-        Outcome::Ended(how) => {
-            let lost = format!(
-                "the context ended while the code ran ({how}); its variables are gone, the next execution gets a new one"
-            );
-            end(&mut turn);
-            cut_short(outputs, Output::error("UnexpectedEndOfExecution", lost)).await
+        Outcome::Ended(ending) => {
+            turn.give_up(ending.notice.clone());
+            match ending.is_wanted() {
+                true => Output::EndOfExecution,
+                false => cut_short(outputs, ending.output()).await,
+            }
         }
         Outcome::Halted(halt) => {
             end(&mut turn);
@@ -169,9 +179,9 @@ async fn run(
 
 enum Outcome {
     /// The code ran to its end, or was interrupted and is over.
-    Done,
-    /// The engine is gone; how. Empty if the code asked for it.
-    Ended(String),
+    Done(Done),
+    /// The engine is gone.
+    Ended(Ending),
     /// The engine is killed, for this reason.
     Halted(Halt),
     /// The engine is killed: nobody waits for the code any more, and it did not stop.
@@ -182,14 +192,14 @@ enum Outcome {
 async fn watch_over(
     engine: &mut Engine,
     code: &Code,
+    watch: &Watch<'_>,
     outputs: &mpsc::Sender<Output>,
     halted: &mut watch::Receiver<Halt>,
 ) -> Outcome {
     let process = engine.process();
-    let execution = engine.execute(&code.text, &code.env_vars, outputs);
+    let execution = engine.execute(&code.text, &code.env_vars, watch, outputs);
     tokio::pin!(execution);
-    let over =
-        |outcome: Result<(), String>| outcome.map_or_else(Outcome::Ended, |()| Outcome::Done);
+    let over = |outcome: Result<Done, Ending>| outcome.map_or_else(Outcome::Ended, Outcome::Done);
     tokio::select! {
         biased;
         halt = next_halt(halted) => {

@@ -27,9 +27,11 @@ use zeromq::{
     ZmqMessage,
 };
 
+use super::ending::{Done, Ending, Watch, describe};
 use super::message::Message;
 use super::output::Output;
 use crate::clock;
+use crate::limits::Limit;
 use crate::process::{Exit, Process, ProcessHandle, Spawn, SpawnError};
 use crate::sandbox::Sandbox;
 
@@ -65,6 +67,14 @@ pub(crate) enum KernelError {
         /// What it wrote last.
         words: String,
     },
+    /// A limit ended it.
+    #[error("the Python kernel ended while it started: {text}")]
+    Limit {
+        /// Which.
+        limit: Limit,
+        /// What it is called.
+        text: String,
+    },
     /// It hangs.
     #[error("the Python kernel was not ready within {} s", START_WITHIN.as_secs())]
     Slow,
@@ -74,18 +84,6 @@ pub(crate) enum KernelError {
     /// Its sockets do not answer.
     #[error("cannot connect to the Python kernel: {0}")]
     Connect(#[from] ZmqError),
-}
-
-/// Says how a process ended, in words.
-pub(crate) fn describe(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("exit code {code}"),
-        Exit::Signal(signal) => match nix::sys::signal::Signal::try_from(signal) {
-            Ok(signal) => signal.to_string(),
-            Err(_) => format!("signal {signal}"),
-        },
-        Exit::Lost => "the sandbox ended".to_owned(),
-    }
 }
 
 /// A running kernel. Dropping it kills it and what it started.
@@ -100,6 +98,7 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// Starts a kernel and waits until it can execute.
     pub(crate) async fn start(sandbox: &Sandbox, cwd: Option<&str>) -> Result<Self, KernelError> {
+        let watch = Watch::new(sandbox);
         let name = format!("k{}", clock::random_id(8)?);
         let key = clock::random_id(32)?;
         let mut process = sandbox
@@ -129,12 +128,12 @@ impl Kernel {
                 match outcome.map_err(|_| KernelError::Slow)? {
                     Ok(stdout) => readers.spawn(listen_to_words(stdout, words.clone())),
                     Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe) => {
-                        return Err(ended(&handle, &words, &mut readers).await);
+                        return Err(ended(&handle, &words, &mut readers, &watch).await);
                     }
                     Err(error) => return Err(error.into()),
                 };
             }
-            _ = handle.wait() => return Err(ended(&handle, &words, &mut readers).await),
+            _ = handle.wait() => return Err(ended(&handle, &words, &mut readers, &watch).await),
         }
         let run = sandbox.run_dir_outside();
         let sockets = [
@@ -170,8 +169,9 @@ impl Kernel {
         &mut self,
         code: &str,
         env_vars: &BTreeMap<String, String>,
+        watch: &Watch<'_>,
         outputs: &mpsc::Sender<Output>,
-    ) -> Result<(), String> {
+    ) -> Result<Done, Ending> {
         let request = ExecuteRequest {
             code: code.to_owned(),
             silent: false,
@@ -189,31 +189,28 @@ impl Kernel {
             let exit = timeout(CONNECT_WITHIN, handle.wait())
                 .await
                 .unwrap_or(Exit::Lost);
-            return Err(self.describe(exit));
+            return Err(self.ending(exit, watch));
         }
         let mut failed = false;
         let exit = tokio::select! {
             biased;
-            done = messages.pass_on(&mut failed, outputs) => {
+            done = messages.pass_on(&mut failed, watch, outputs) => {
                 if done {
-                    return Ok(());
+                    return Ok(Done { failed });
                 }
                 // The kernel closed its side; its end follows, or it is out of reach for good.
                 timeout(CONNECT_WITHIN, handle.wait()).await.unwrap_or(Exit::Lost)
             }
             exit = handle.wait() => {
-                let _ = timeout(LAST_MESSAGES_WITHIN, messages.pass_on(&mut failed, outputs)).await;
+                let _ = timeout(LAST_MESSAGES_WITHIN, messages.pass_on(&mut failed, watch, outputs)).await;
                 exit
             }
         };
-        Err(self.describe(exit))
+        Err(self.ending(exit, watch))
     }
 
-    fn describe(&self, exit: Exit) -> String {
-        match self.words.get() {
-            words if words.is_empty() => describe(exit),
-            words => format!("{}: {words}", describe(exit)),
-        }
+    fn ending(&self, exit: Exit, watch: &Watch<'_>) -> Ending {
+        watch.ending("the Python kernel", exit, self.words.get())
     }
 }
 
@@ -246,12 +243,16 @@ async fn ended(
     handle: &ProcessHandle,
     words: &LastWords,
     readers: &mut JoinSet<()>,
+    watch: &Watch<'_>,
 ) -> KernelError {
     let exit = timeout(CONNECT_WITHIN, handle.wait())
         .await
         .unwrap_or(Exit::Lost);
     // Its stderr ends with it; a child that holds it open is not waited for.
     let _ = timeout(LAST_MESSAGES_WITHIN, readers.join_next()).await;
+    if let Some((limit, text)) = watch.hit() {
+        return KernelError::Limit { limit, text };
+    }
     KernelError::Ended {
         exit: describe(exit),
         words: words.get(),
@@ -310,7 +311,12 @@ struct Messages {
 
 impl Messages {
     /// True when the kernel is done with the request, false when no more messages come.
-    async fn pass_on(&mut self, failed: &mut bool, outputs: &mpsc::Sender<Output>) -> bool {
+    async fn pass_on(
+        &mut self,
+        failed: &mut bool,
+        watch: &Watch<'_>,
+        outputs: &mpsc::Sender<Output>,
+    ) -> bool {
         while let Some((message, size)) = self.messages.recv().await {
             self.queued.fetch_sub(size, Ordering::Relaxed);
             if message.is_end() {
@@ -326,7 +332,7 @@ impl Messages {
             let error = matches!(output, Output::Error { .. });
             if !(error && *failed) {
                 *failed |= error;
-                let _ = outputs.send(output).await;
+                let _ = outputs.send(watch.named(output)).await;
             }
         }
         false

@@ -84,6 +84,7 @@ impl Message {
                     .as_array()
                     .map(|lines| lines.iter().filter_map(Value::as_str).collect())
                     .unwrap_or_default(),
+                kind: None,
             },
             _ => return None,
         })

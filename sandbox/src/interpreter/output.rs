@@ -4,7 +4,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::ending::died_of;
 use crate::clock;
+use crate::limits::Limit;
 
 /// One line of the answer to `/execute`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,6 +29,9 @@ pub(crate) enum Output {
         name: String,
         value: String,
         traceback: String,
+        /// Absent if the code raised it of its own accord.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<&'static str>,
     },
     /// Nothing happened for a while; only there to notice a caller that went away.
     Keepalive,
@@ -51,6 +56,17 @@ impl Output {
             name: name.to_owned(),
             value: value.into(),
             traceback: String::new(),
+            kind: None,
+        }
+    }
+
+    /// An error that stands for a limit; `value` is the limit's text.
+    pub(crate) fn of_limit(limit: Limit, value: String) -> Self {
+        Self::Error {
+            name: died_of(limit).to_owned(),
+            value,
+            traceback: String::new(),
+            kind: Some(limit.kind()),
         }
     }
 

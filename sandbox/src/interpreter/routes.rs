@@ -130,10 +130,12 @@ async fn execute(
     if context.language == Language::Bash && request.code.contains('\0') {
         return Err(bad_request("bash code cannot contain a NUL character"));
     }
-    context
-        .started(&sandbox)
-        .await
-        .map_err(ContextError::from)?;
+    if let Err(error) = context.started(&sandbox).await {
+        return match error.limit() {
+            Some(_) => Ok(lines(execution::refused(&error))),
+            None => Err(ContextError::from(error).into()),
+        };
+    }
     let body = execution::start(
         sandbox,
         context,
@@ -142,7 +144,11 @@ async fn execute(
             env_vars,
         },
     );
-    Ok(([(CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    Ok(lines(body))
+}
+
+fn lines(body: Body) -> Response {
+    ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }
 
 fn check_variable(language: Language, name: &str, value: &str) -> Result<(), Refusal> {
