@@ -11,6 +11,7 @@ mod interpreter;
 mod isolation;
 mod launch;
 mod lifecycle;
+mod limits;
 mod processes;
 mod proxy;
 mod uploads;

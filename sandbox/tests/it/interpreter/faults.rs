@@ -90,7 +90,7 @@ async fn a_kernel_that_dies_ends_the_execution_and_the_next_gets_a_new_one() {
     ] {
         let lines = interpreter.python(code).await;
         let error = of(&lines, "error");
-        assert_eq!(error[0]["name"], "UnexpectedEndOfExecution", "{lines:#?}");
+        assert_eq!(error[0]["name"], "KernelDied", "{lines:#?}");
         let value = error[0]["value"].as_str().expect("text");
         assert!(
             value.contains("exit code 7") || value.contains("SIGKILL"),
