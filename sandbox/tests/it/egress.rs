@@ -126,6 +126,19 @@ async fn every_client_gets_out_to_whom_the_operator_allows() {
 }
 
 #[tokio::test]
+async fn the_way_out_is_the_same_where_the_service_is_an_ordinary_users() {
+    let (server, other) = (web_server().await, web_server().await);
+    let service = Service::start_ordinary(&["--allow-egress", &server.to_string()]);
+    let sandbox = service.create().await;
+    for door in ["", "--noproxy '*' --unix-socket /run/conductor/egress.sock"] {
+        let said = sandbox.curl(&format!("{door} http://{server}/")).await;
+        assert!(said.starts_with(&format!("hello {server}200")), "{said}");
+        let said = sandbox.curl(&format!("{door} http://{other}/")).await;
+        assert!(said.ends_with("403/000"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_gets_out_without_being_allowed_to() {
     let server = web_server().await;
     let other = web_server().await;
