@@ -7,6 +7,15 @@ use e2e::SandboxService;
 
 /// The key that the clients present.
 const KEY: &str = "the-key-of-the-suites";
+/// Limits that a test reaches soon.
+const SMALL: [&str; 6] = [
+    "--memory-mib",
+    "256",
+    "--disk-mib",
+    "64",
+    "--processes",
+    "64",
+];
 
 #[tokio::test]
 async fn python_sandboxes() {
@@ -41,6 +50,18 @@ async fn python_hosts() {
 #[tokio::test]
 async fn python_keys() {
     python("test_keys.py", &["--api-key", KEY]).await;
+}
+
+#[tokio::test]
+async fn python_network() {
+    let outside = ["--allow-egress", "127.0.0.2"];
+    let elsewhere = ["--allow-egress", "example.com"];
+    python("test_network.py", &[outside, elsewhere].concat()).await;
+}
+
+#[tokio::test]
+async fn python_limits() {
+    python("test_limits.py", &SMALL).await;
 }
 
 #[tokio::test]

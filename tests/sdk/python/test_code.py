@@ -46,14 +46,26 @@ def test_callbacks_hear_everything_in_order(sandbox):
         on_result=lambda result: heard.append(("result", result.text)),
         on_error=lambda error: heard.append(("error", error.name)),
     )
-    assert heard == [("stdout", "one\n"), ("stderr", "two\n"), ("result", "shown"), ("error", "ZeroDivisionError")]
+    assert heard == [
+        ("stdout", "one\n"),
+        ("stderr", "two\n"),
+        ("result", "shown"),
+        ("error", "ZeroDivisionError"),
+    ]
     assert execution.error.name == "ZeroDivisionError"
 
 
 def test_messages_carry_their_kind_and_time(sandbox):
     messages = []
-    sandbox.run_code("import sys; print('x'); print('y', file=sys.stderr)", on_stdout=messages.append, on_stderr=messages.append)
-    assert {(str(message).strip(), message.error) for message in messages} == {("x", False), ("y", True)}
+    sandbox.run_code(
+        "import sys; print('x'); print('y', file=sys.stderr)",
+        on_stdout=messages.append,
+        on_stderr=messages.append,
+    )
+    assert {(str(message).strip(), message.error) for message in messages} == {
+        ("x", False),
+        ("y", True),
+    }
     assert all(message.timestamp for message in messages)
 
 
@@ -118,7 +130,10 @@ def test_variables_of_one_run_are_gone_after_it(sandbox):
     execution = sandbox.run_code("import os; os.environ['RUN_ONLY'], os.environ['HOME']", envs=envs)
     assert execution.error is None
     assert execution.text == repr((envs["RUN_ONLY"], "/tmp"))
-    assert sandbox.run_code("os.environ.get('RUN_ONLY'), os.environ['HOME']").text == "(None, '/home/user')"
+    assert (
+        sandbox.run_code("os.environ.get('RUN_ONLY'), os.environ['HOME']").text
+        == "(None, '/home/user')"
+    )
 
 
 def test_code_starts_in_the_home_of_the_user(sandbox):
@@ -154,7 +169,9 @@ def test_contexts_have_variables_of_their_own(sandbox):
     one = sandbox.create_code_context()
     two = sandbox.create_code_context(language="python", cwd="/tmp")
     assert one.cwd == "/home/user" and two.cwd == "/tmp" and one.language == "python"
-    assert sandbox.run_code("place = 'one'; import os; os.getcwd()", context=one).text == "/home/user"
+    assert (
+        sandbox.run_code("place = 'one'; import os; os.getcwd()", context=one).text == "/home/user"
+    )
     assert sandbox.run_code("import os; os.getcwd()", context=two).text == "/tmp"
     assert sandbox.run_code("place", context=two).error.name == "NameError"
     assert sandbox.run_code("place").text == "default"
@@ -215,7 +232,9 @@ def test_a_dropped_run_is_interrupted(sandbox):
         raise Enough
 
     with pytest.raises(Enough):
-        sandbox.run_code("import time\nprint('begun', flush=True)\ntime.sleep(1000)", on_stdout=stop)
+        sandbox.run_code(
+            "import time\nprint('begun', flush=True)\ntime.sleep(1000)", on_stdout=stop
+        )
     assert sandbox.run_code("'usable'", timeout=20).text == "usable"
 
 
@@ -226,7 +245,9 @@ def test_two_contexts_run_at_the_same_time(sandbox):
     met = {}
 
     def run(number):
-        execution = sandbox.run_code(code.format(number, 1 - number), context=contexts[number], timeout=30)
+        execution = sandbox.run_code(
+            code.format(number, 1 - number), context=contexts[number], timeout=30
+        )
         met[number] = execution.text
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
@@ -242,7 +263,9 @@ def test_two_contexts_run_at_the_same_time(sandbox):
 def test_runs_in_one_context_wait_for_each_other(sandbox):
     counts = []
     code = "n = globals().get('n', 0); import time; seen = n; time.sleep(0.02); n = seen + 1"
-    threads = [threading.Thread(target=lambda: counts.append(sandbox.run_code(code))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: counts.append(sandbox.run_code(code))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -280,8 +303,8 @@ def test_a_kernel_that_dies_is_an_error_and_the_next_run_works():
         assert error.name and error.value
         assert sandbox.run_code("1 + 1").text == "2"
         assert sandbox.run_code("gone").error.name == "NameError"
+
+
 def test_a_fresh_sandbox_has_a_python_context():
     with Sandbox.create() as fresh:
         assert "python" in {context.language for context in fresh.list_code_contexts()}
-
-

@@ -15,7 +15,9 @@ from e2b_code_interpreter.charts import BarChart
 
 
 async def test_a_run_gives_its_last_expression_and_its_output(async_sandbox):
-    execution = await async_sandbox.run_code("import sys; print('out'); print('err', file=sys.stderr); 6 * 7")
+    execution = await async_sandbox.run_code(
+        "import sys; print('out'); print('err', file=sys.stderr); 6 * 7"
+    )
     assert execution.text == "42"
     assert (execution.logs.stdout, execution.logs.stderr) == (["out\n"], ["err\n"])
     assert execution.error is None and execution.execution_count > 0
@@ -38,7 +40,12 @@ async def test_callbacks_of_both_kinds_hear_everything(async_sandbox):
         on_result=hear_result,
         on_error=hear_error,
     )
-    assert heard == [("stdout", "one\n"), ("stderr", "two\n"), ("result", "shown"), ("error", "ZeroDivisionError")]
+    assert heard == [
+        ("stdout", "one\n"),
+        ("stderr", "two\n"),
+        ("result", "shown"),
+        ("error", "ZeroDivisionError"),
+    ]
 
 
 async def test_an_error_has_name_value_and_traceback(async_sandbox):
@@ -60,7 +67,9 @@ async def test_large_output_comes_whole(async_sandbox):
 
 
 async def test_results_are_rich(async_sandbox):
-    frame = (await async_sandbox.run_code("import pandas as pd\npd.DataFrame({'n': [1, 2]})")).results[0]
+    frame = (
+        await async_sandbox.run_code("import pandas as pd\npd.DataFrame({'n': [1, 2]})")
+    ).results[0]
     assert "<table" in frame.html and frame.data == {"n": [1, 2]}
     code = "import matplotlib.pyplot as plt\nplt.bar(['Ada', 'Bob'], [3, 5]); plt.title('Marks'); plt.show()"
     plot = (await async_sandbox.run_code(code)).results[0]
@@ -75,13 +84,17 @@ async def test_results_are_rich(async_sandbox):
 
 
 async def test_variables_of_one_run_are_gone_after_it(async_sandbox):
-    execution = await async_sandbox.run_code("import os; os.environ['RUN_ONLY']", envs={"RUN_ONLY": "it's"})
+    execution = await async_sandbox.run_code(
+        "import os; os.environ['RUN_ONLY']", envs={"RUN_ONLY": "it's"}
+    )
     assert execution.text == "it's"
     assert (await async_sandbox.run_code("os.environ.get('RUN_ONLY', 'gone')")).text == "gone"
 
 
 async def test_bash_runs_and_other_languages_are_refused(async_sandbox):
-    assert (await async_sandbox.run_code("echo $((20 + 22))", language="bash")).logs.stdout == ["42\n"]
+    assert (await async_sandbox.run_code("echo $((20 + 22))", language="bash")).logs.stdout == [
+        "42\n"
+    ]
     with pytest.raises(SandboxException, match="javascript"):
         await async_sandbox.run_code("1", language="javascript")
 
@@ -90,7 +103,9 @@ async def test_contexts_are_made_listed_restarted_and_removed(async_sandbox):
     context = await async_sandbox.create_code_context(cwd="/tmp", language="python")
     assert (context.cwd, context.language) == ("/tmp", "python")
     assert context.id in {listed.id for listed in await async_sandbox.list_code_contexts()}
-    assert (await async_sandbox.run_code("import os; mine = 1; os.getcwd()", context=context)).text == "/tmp"
+    assert (
+        await async_sandbox.run_code("import os; mine = 1; os.getcwd()", context=context)
+    ).text == "/tmp"
     assert (await async_sandbox.run_code("mine")).error.name == "NameError"
     with pytest.raises(InvalidArgumentException):
         await async_sandbox.run_code("1", context=context, language="python")
@@ -125,7 +140,10 @@ async def test_two_contexts_run_at_the_same_time(async_sandbox):
     # Each writes its file and waits for the other's: one after the other, neither would end.
     code = "import os, time\nopen('met{0}', 'w').close()\nwhile not os.path.exists('met{1}'): time.sleep(0.01)\n'met'"
     runs = await asyncio.gather(
-        *(async_sandbox.run_code(code.format(n, 1 - n), context=contexts[n], timeout=30) for n in range(2))
+        *(
+            async_sandbox.run_code(code.format(n, 1 - n), context=contexts[n], timeout=30)
+            for n in range(2)
+        )
     )
     assert [run.text for run in runs] == ["met", "met"]
     for context in contexts:

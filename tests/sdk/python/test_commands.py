@@ -18,13 +18,22 @@ from e2b_code_interpreter import (
 
 def test_a_command_gives_output_and_exit_code(sandbox):
     result = sandbox.commands.run("echo out; echo err >&2")
-    assert (result.stdout, result.stderr, result.exit_code, result.error) == ("out\n", "err\n", 0, None)
+    assert (result.stdout, result.stderr, result.exit_code, result.error) == (
+        "out\n",
+        "err\n",
+        0,
+        None,
+    )
 
 
 def test_a_failing_command_raises_with_its_output(sandbox):
     with pytest.raises(CommandExitException) as failure:
         sandbox.commands.run("echo out; echo err >&2; exit 3")
-    assert (failure.value.exit_code, failure.value.stdout, failure.value.stderr) == (3, "out\n", "err\n")
+    assert (failure.value.exit_code, failure.value.stdout, failure.value.stderr) == (
+        3,
+        "out\n",
+        "err\n",
+    )
     with pytest.raises(CommandExitException) as failure:
         sandbox.commands.run("no-such-program")
     assert failure.value.exit_code == 127 and "no-such-program" in failure.value.stderr
@@ -40,14 +49,21 @@ def test_output_is_heard_as_it_comes(sandbox):
             sandbox.files.write("go", "")
 
     result = sandbox.commands.run(
-        "echo ready; until [ -e go ]; do sleep 0.01; done; echo err >&2; echo gone", on_stdout=hear, on_stderr=errors.append
+        "echo ready; until [ -e go ]; do sleep 0.01; done; echo err >&2; echo gone",
+        on_stdout=hear,
+        on_stderr=errors.append,
     )
     assert "".join(heard) == "ready\ngone\n" == result.stdout
     assert errors == ["err\n"]
 
 
 def test_a_command_has_folder_variables_and_user(sandbox):
-    result = sandbox.commands.run("pwd; echo $ONE; echo \"$TWO\"; whoami; echo $HOME", cwd="/tmp", envs={"ONE": "1", "TWO": "a 'b'\n$c"}, user="user")
+    result = sandbox.commands.run(
+        'pwd; echo $ONE; echo "$TWO"; whoami; echo $HOME',
+        cwd="/tmp",
+        envs={"ONE": "1", "TWO": "a 'b'\n$c"},
+        user="user",
+    )
     assert result.stdout == "/tmp\n1\na 'b'\n$c\nuser\n/home/user\n"
     assert sandbox.commands.run("pwd").stdout == "/home/user\n"
 
@@ -63,7 +79,9 @@ def test_an_unknown_user_is_refused(sandbox):
 
 
 def test_a_command_in_the_background_is_waited_for(sandbox):
-    handle = sandbox.commands.run("echo begun; read word; echo heard $word; exit 0", background=True, stdin=True)
+    handle = sandbox.commands.run(
+        "echo begun; read word; echo heard $word; exit 0", background=True, stdin=True
+    )
     assert handle.pid > 0
     assert handle.pid in {process.pid for process in sandbox.commands.list()}
     handle.send_stdin("something\n")
@@ -119,7 +137,9 @@ def test_a_killed_command_says_so(sandbox):
 
 
 def test_a_command_is_connected_to_again(sandbox):
-    handle = sandbox.commands.run("until [ -e resume ]; do sleep 0.01; done; echo after", background=True)
+    handle = sandbox.commands.run(
+        "until [ -e resume ]; do sleep 0.01; done; echo after", background=True
+    )
     handle.disconnect()
     other = sandbox.commands.connect(handle.pid)
     assert other.pid == handle.pid
@@ -130,7 +150,9 @@ def test_a_command_is_connected_to_again(sandbox):
 
 
 def test_a_command_outlives_its_client(sandbox):
-    handle = sandbox.commands.run("until [ -e over ]; do sleep 0.01; done; touch done", background=True)
+    handle = sandbox.commands.run(
+        "until [ -e over ]; do sleep 0.01; done; touch done", background=True
+    )
     handle.disconnect()
     assert handle.pid in {process.pid for process in sandbox.commands.list()}
     sandbox.files.write("over", "")
@@ -180,7 +202,9 @@ def test_commands_run_beside_each_other(sandbox):
     outputs = []
     command = "touch here{0}; until [ -e here{1} ]; do sleep 0.01; done; echo met"
     threads = [
-        threading.Thread(target=lambda n=n: outputs.append(sandbox.commands.run(command.format(n, 1 - n)).stdout))
+        threading.Thread(
+            target=lambda n=n: outputs.append(sandbox.commands.run(command.format(n, 1 - n)).stdout)
+        )
         for n in range(2)
     ]
     for thread in threads:
@@ -233,7 +257,9 @@ class Screen:
 
 
 def test_a_terminal_is_used_and_left(sandbox):
-    terminal = sandbox.pty.create(PtySize(rows=30, cols=101), cwd="/tmp", envs={"WORD": "hello"}, timeout=60)
+    terminal = sandbox.pty.create(
+        PtySize(rows=30, cols=101), cwd="/tmp", envs={"WORD": "hello"}, timeout=60
+    )
     screen = Screen(terminal)
     sandbox.pty.send_stdin(terminal.pid, b"echo $WORD-$((20+22)); pwd; tty; stty size\n")
     for text in ("hello-42", "/tmp", "/dev/pts/", "30 101"):

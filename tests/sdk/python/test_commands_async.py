@@ -17,7 +17,12 @@ from e2b_code_interpreter import (
 
 async def test_a_command_gives_output_and_exit_code(async_sandbox):
     result = await async_sandbox.commands.run("echo out; echo err >&2")
-    assert (result.stdout, result.stderr, result.exit_code, result.error) == ("out\n", "err\n", 0, None)
+    assert (result.stdout, result.stderr, result.exit_code, result.error) == (
+        "out\n",
+        "err\n",
+        0,
+        None,
+    )
     with pytest.raises(CommandExitException) as failure:
         await async_sandbox.commands.run("echo out; exit 3")
     assert (failure.value.exit_code, failure.value.stdout) == (3, "out\n")
@@ -29,12 +34,16 @@ async def test_output_is_heard_by_callbacks_of_both_kinds(async_sandbox):
     async def hear(text):
         heard.append(text)
 
-    await async_sandbox.commands.run("echo out; echo err >&2", on_stdout=hear, on_stderr=errors.append)
+    await async_sandbox.commands.run(
+        "echo out; echo err >&2", on_stdout=hear, on_stderr=errors.append
+    )
     assert (heard, errors) == (["out\n"], ["err\n"])
 
 
 async def test_a_command_has_folder_variables_and_user(async_sandbox):
-    result = await async_sandbox.commands.run("pwd; echo $ONE; whoami", cwd="/tmp", envs={"ONE": "1"}, user="user")
+    result = await async_sandbox.commands.run(
+        "pwd; echo $ONE; whoami", cwd="/tmp", envs={"ONE": "1"}, user="user"
+    )
     assert result.stdout == "/tmp\n1\nuser\n"
     with pytest.raises(InvalidArgumentException, match="/nowhere"):
         await async_sandbox.commands.run("true", cwd="/nowhere")
@@ -44,7 +53,9 @@ async def test_a_command_has_folder_variables_and_user(async_sandbox):
 
 async def test_a_command_in_the_background_is_fed_listed_and_waited_for(async_sandbox):
     commands = async_sandbox.commands
-    handle = await commands.run("echo begun; read word; echo heard $word; cat", background=True, stdin=True)
+    handle = await commands.run(
+        "echo begun; read word; echo heard $word; cat", background=True, stdin=True
+    )
     assert handle.pid in {process.pid for process in await commands.list()}
     await until_async("it has begun", lambda: handle.stdout == "begun\n")
     await handle.send_stdin("something\n")
@@ -77,7 +88,9 @@ async def test_a_killed_command_says_so(async_sandbox):
 
 async def test_a_command_is_connected_to_again(async_sandbox):
     commands = async_sandbox.commands
-    handle = await commands.run("until [ -e resume ]; do sleep 0.01; done; echo after", background=True)
+    handle = await commands.run(
+        "until [ -e resume ]; do sleep 0.01; done; echo after", background=True
+    )
     await handle.disconnect()
     heard = []
     other = await commands.connect(handle.pid, on_stdout=heard.append)
@@ -105,7 +118,9 @@ async def test_large_output_comes_whole(async_sandbox):
 
 async def test_commands_run_beside_each_other(async_sandbox):
     command = "touch here{0}; until [ -e here{1} ]; do sleep 0.01; done; echo met"
-    results = await asyncio.gather(*(async_sandbox.commands.run(command.format(n, 1 - n)) for n in range(2)))
+    results = await asyncio.gather(
+        *(async_sandbox.commands.run(command.format(n, 1 - n)) for n in range(2))
+    )
     assert [result.stdout for result in results] == ["met\n", "met\n"]
 
 
@@ -123,7 +138,9 @@ async def test_a_terminal_is_used_resized_left_and_connected_to(async_sandbox):
     def shows(text):
         return lambda: text in b"".join(screen).decode(errors="replace")
 
-    terminal = await pty.create(PtySize(rows=30, cols=101), screen.append, cwd="/tmp", envs={"WORD": "hello"})
+    terminal = await pty.create(
+        PtySize(rows=30, cols=101), screen.append, cwd="/tmp", envs={"WORD": "hello"}
+    )
     await pty.send_stdin(terminal.pid, b"echo $WORD-$((20+22)); pwd; stty size\n")
     await until_async("it answers", shows("hello-42"))
     await until_async("it has its size", shows("30 101"))

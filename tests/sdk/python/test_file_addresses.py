@@ -8,14 +8,19 @@ def test_a_signed_address_downloads_one_file(sandbox):
     sandbox.files.write("signed ü.txt", "secret")
     reply = httpx.get(sandbox.download_url("signed ü.txt"))
     assert (reply.status_code, reply.text) == (200, "secret")
-    assert httpx.get(sandbox.download_url("signed ü.txt", use_signature_expiration=60)).text == "secret"
+    assert (
+        httpx.get(sandbox.download_url("signed ü.txt", use_signature_expiration=60)).text
+        == "secret"
+    )
     assert httpx.get(sandbox.download_url("signed ü.txt", user="user")).text == "secret"
     other_path = sandbox.download_url("signed ü.txt").replace("signed", "other")
     assert httpx.get(other_path).status_code == 401
 
 
 def test_a_signed_address_uploads_one_file(sandbox):
-    reply = httpx.post(sandbox.upload_url("uploaded.txt"), files={"file": ("any.txt", b"by address")})
+    reply = httpx.post(
+        sandbox.upload_url("uploaded.txt"), files={"file": ("any.txt", b"by address")}
+    )
     assert reply.status_code == 200
     assert sandbox.files.read("uploaded.txt") == "by address"
     url = sandbox.upload_url("uploaded.txt", use_signature_expiration=60)

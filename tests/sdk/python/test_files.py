@@ -130,7 +130,9 @@ def test_the_system_is_not_written_to(sandbox):
 
 def test_an_entry_is_described(sandbox):
     sandbox.files.write("described.txt", "12345")
-    sandbox.commands.run("chmod 640 described.txt && ln -sf described.txt link && ln -sf nowhere broken")
+    sandbox.commands.run(
+        "chmod 640 described.txt && ln -sf described.txt link && ln -sf nowhere broken"
+    )
     info = sandbox.files.get_info("described.txt")
     assert (info.name, info.path, info.type, info.size) == (
         "described.txt",
@@ -138,7 +140,12 @@ def test_an_entry_is_described(sandbox):
         FileType.FILE,
         5,
     )
-    assert (info.mode, info.permissions, info.owner, info.group) == (0o640, "-rw-r-----", "user", "user")
+    assert (info.mode, info.permissions, info.owner, info.group) == (
+        0o640,
+        "-rw-r-----",
+        "user",
+        "user",
+    )
     assert abs(time.time() - info.modified_time.timestamp()) < 60
     assert info.symlink_target is None
     assert sandbox.files.get_info("link").symlink_target == "/home/user/described.txt"
@@ -153,12 +160,18 @@ def test_folders_are_listed_to_a_depth(sandbox):
     sandbox.files.write("tree/b/d/e.txt", "e")
 
     def listed(depth):
-        return sorted(entry.path.removeprefix("/home/user/tree/") for entry in sandbox.files.list("tree", depth=depth))
+        return sorted(
+            entry.path.removeprefix("/home/user/tree/")
+            for entry in sandbox.files.list("tree", depth=depth)
+        )
 
     assert listed(1) == ["a.txt", "b"]
     assert listed(2) == ["a.txt", "b", "b/c.txt", "b/d"]
     assert listed(9) == ["a.txt", "b", "b/c.txt", "b/d", "b/d/e.txt"]
-    assert {entry.name: entry.type for entry in sandbox.files.list("tree")} == {"a.txt": FileType.FILE, "b": FileType.DIR}
+    assert {entry.name: entry.type for entry in sandbox.files.list("tree")} == {
+        "a.txt": FileType.FILE,
+        "b": FileType.DIR,
+    }
     with pytest.raises(InvalidArgumentException):
         sandbox.files.list("tree", depth=0)
 

@@ -40,7 +40,9 @@ async def test_open_files_and_streams_are_written(async_sandbox):
     assert await files.read("made.txt") == "0\n1\n2\n"
 
 
-@pytest.mark.parametrize("options", [{"gzip": True}, {"use_octet_stream": True}, {"use_octet_stream": False}])
+@pytest.mark.parametrize(
+    "options", [{"gzip": True}, {"use_octet_stream": True}, {"use_octet_stream": False}]
+)
 async def test_all_ways_of_upload_work(async_sandbox, options):
     text = "again and again " * 1_000
     await async_sandbox.files.write("way.txt", text, **options)
@@ -64,7 +66,11 @@ async def test_entries_are_described_listed_renamed_and_removed(async_sandbox):
     info = await files.get_info("tree/a.txt")
     assert (info.size, info.type, info.owner) == (5, FileType.FILE, "user")
     assert sorted(entry.name for entry in await files.list("tree")) == ["a.txt", "b"]
-    assert sorted(entry.name for entry in await files.list("tree", depth=2)) == ["a.txt", "b", "c.txt"]
+    assert sorted(entry.name for entry in await files.list("tree", depth=2)) == [
+        "a.txt",
+        "b",
+        "c.txt",
+    ]
     assert (await files.rename("tree/a.txt", "tree/d.txt")).path == "/home/user/tree/d.txt"
     assert await files.exists("tree/d.txt") and not await files.exists("tree/a.txt")
     await files.remove("tree")
@@ -105,7 +111,9 @@ async def test_changes_are_told_to_callbacks_of_both_kinds(async_sandbox):
     deep = await files.watch_dir("watched", seen.append, recursive=True, include_entry=True)
     await files.write("watched/below/a.txt", "12345")
     await files.write("watched/b.txt", "x")
-    await until_async("the shallow one hears", lambda: ("b.txt", FilesystemEventType.WRITE) in heard)
+    await until_async(
+        "the shallow one hears", lambda: ("b.txt", FilesystemEventType.WRITE) in heard
+    )
     await until_async("the deep one hears", lambda: any(event.name == "b.txt" for event in seen))
     assert all(not name.startswith("below/") for name, _ in heard)
     below = [event for event in seen if event.name == "below/a.txt"]
@@ -129,6 +137,8 @@ async def test_signed_addresses_work_without_a_client(async_sandbox):
     async with httpx.AsyncClient() as client:
         url = async_sandbox.download_url("signed.txt", use_signature_expiration=60)
         assert (await client.get(url)).text == "secret"
-        reply = await client.post(async_sandbox.upload_url("signed.txt"), files={"file": ("any.txt", b"new")})
+        reply = await client.post(
+            async_sandbox.upload_url("signed.txt"), files={"file": ("any.txt", b"new")}
+        )
         assert reply.status_code == 200
     assert await async_sandbox.files.read("signed.txt") == "new"

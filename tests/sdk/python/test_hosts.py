@@ -33,7 +33,9 @@ def server(sandbox: Sandbox, service):
     python = sandbox.run_code("import sys; sys.executable").text
     sandbox.files.write("server.py", SERVER)
     sandbox.commands.run(f"{python} server.py", background=True, timeout=0)
-    until("the server answers", lambda: get(service, sandbox.get_host(8000), "/").status_code == 200)
+    until(
+        "the server answers", lambda: get(service, sandbox.get_host(8000), "/").status_code == 200
+    )
     return sandbox
 
 
@@ -54,7 +56,9 @@ def test_a_server_inside_is_reached_by_its_host(server, service):
 
 def test_a_websocket_inside_is_reached_by_its_host(server, service):
     with socket.create_connection(service) as connection:
-        with websockets.sync.client.connect(f"ws://{server.get_host(8000)}/", sock=connection) as talk:
+        with websockets.sync.client.connect(
+            f"ws://{server.get_host(8000)}/", sock=connection
+        ) as talk:
             talk.send("straw")
             assert talk.recv() == "warts"
 

@@ -37,12 +37,19 @@ def test_no_key_opens_nothing(monkeypatch):
 
 def test_files_commands_and_code_ask_for_the_token_of_the_sandbox(sandbox):
     with Sandbox.create() as other:
-        stranger = {"E2b-Sandbox-Id": sandbox.sandbox_id, "X-Access-Token": other._envd_access_token}
+        stranger = {
+            "E2b-Sandbox-Id": sandbox.sandbox_id,
+            "X-Access-Token": other._envd_access_token,
+        }
         url = os.environ["E2B_SANDBOX_URL"]
         for headers in (stranger, {"E2b-Sandbox-Id": sandbox.sandbox_id}):
             file = httpx.get(f"{url}/files", params={"path": "/etc/hostname"}, headers=headers)
             processes = httpx.post(f"{url}/process.Process/List", json={}, headers=headers)
-            code = httpx.post(f"{url}/execute", json={"code": "1"}, headers={**headers, "E2b-Sandbox-Port": "49999"})
+            code = httpx.post(
+                f"{url}/execute",
+                json={"code": "1"},
+                headers={**headers, "E2b-Sandbox-Port": "49999"},
+            )
             assert [file.status_code, processes.status_code, code.status_code] == [401, 401, 401]
 
 

@@ -31,7 +31,11 @@ def only(execution):
 
 
 def test_a_data_frame_comes_as_text_html_and_data(sandbox):
-    result = only(sandbox.run_code("import pandas as pd\npd.DataFrame({'city': ['Bonn', 'Köln'], 'n': [1, 2]})"))
+    result = only(
+        sandbox.run_code(
+            "import pandas as pd\npd.DataFrame({'city': ['Bonn', 'Köln'], 'n': [1, 2]})"
+        )
+    )
     assert result.is_main_result
     assert "Bonn" in result.text
     assert "<table" in result.html and "Köln" in result.html
@@ -61,7 +65,11 @@ def test_lists_and_dicts_come_as_json_too(sandbox):
         ("Latex('$x^2$')", "latex", "$x^2$"),
         ("JSON({'a': 1})", "json", {"a": 1}),
         ("Javascript('1 + 1')", "javascript", "1 + 1"),
-        ("SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')", "svg", '<svg xmlns="http://www.w3.org/2000/svg"/>'),
+        (
+            "SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')",
+            "svg",
+            '<svg xmlns="http://www.w3.org/2000/svg"/>',
+        ),
     ],
 )
 def test_every_text_format_comes_through(sandbox, call, format, expected):
@@ -84,7 +92,9 @@ Image(buffer.getvalue(), format="{format}")
 
 
 def test_a_picture_of_pillow_is_shown_when_it_is_the_result(sandbox):
-    result = only(sandbox.run_code("from PIL import Image as Pillow\nPillow.new('RGB', (4, 4), 'red')"))
+    result = only(
+        sandbox.run_code("from PIL import Image as Pillow\nPillow.new('RGB', (4, 4), 'red')")
+    )
     assert base64.b64decode(result.png).startswith(b"\x89PNG")
 
 
@@ -152,24 +162,33 @@ plt.show()
 
 def test_a_scatter_chart_comes_as_data(plots):
     chart = chart_of(
-        plots.run_code("plt.scatter([1, 2], [3, 4], label='dots'); plt.show()"), ChartType.SCATTER, ScatterChart
+        plots.run_code("plt.scatter([1, 2], [3, 4], label='dots'); plt.show()"),
+        ChartType.SCATTER,
+        ScatterChart,
     )
     assert chart.elements[0].points == [(1, 3), (2, 4)]
 
 
 def test_a_bar_chart_comes_as_data(plots):
     chart = chart_of(
-        plots.run_code("plt.bar(['Ada', 'Bob'], [3, 5], label='marks'); plt.show()"), ChartType.BAR, BarChart
+        plots.run_code("plt.bar(['Ada', 'Bob'], [3, 5], label='marks'); plt.show()"),
+        ChartType.BAR,
+        BarChart,
     )
     assert [(bar.label, float(bar.value)) for bar in chart.elements] == [("Ada", 3.0), ("Bob", 5.0)]
 
 
 def test_a_pie_chart_comes_as_data(plots):
     chart = chart_of(
-        plots.run_code("plt.pie([1, 3], labels=['A', 'B']); plt.title('Cake'); plt.show()"), ChartType.PIE, PieChart
+        plots.run_code("plt.pie([1, 3], labels=['A', 'B']); plt.title('Cake'); plt.show()"),
+        ChartType.PIE,
+        PieChart,
     )
     assert chart.title == "Cake"
-    assert [(slice.label, round(slice.angle)) for slice in chart.elements] == [("A", 90), ("B", 270)]
+    assert [(slice.label, round(slice.angle)) for slice in chart.elements] == [
+        ("A", 90),
+        ("B", 270),
+    ]
 
 
 def test_a_box_and_whisker_chart_comes_as_data(plots):
@@ -177,12 +196,23 @@ def test_a_box_and_whisker_chart_comes_as_data(plots):
     code = f"plt.boxplot({data}, tick_labels=['x', 'y'], patch_artist=True); plt.show()"
     chart = chart_of(plots.run_code(code), ChartType.BOX_AND_WHISKER, BoxAndWhiskerChart)
     x, y = chart.elements
-    assert (x.label, x.min, x.first_quartile, x.median, x.third_quartile, x.max) == ("x", 78, 85, 88, 92, 95)
+    assert (x.label, x.min, x.first_quartile, x.median, x.third_quartile, x.max) == (
+        "x",
+        78,
+        85,
+        88,
+        92,
+        95,
+    )
     assert (y.label, y.median, y.outliers) == ("y", 66.5, [])
 
 
 def test_ticks_that_numpy_made_are_no_obstacle(plots):
-    chart = chart_of(plots.run_code("plt.plot([1, 2]); plt.xticks([0, 1]); plt.show()"), ChartType.LINE, LineChart)
+    chart = chart_of(
+        plots.run_code("plt.plot([1, 2]); plt.xticks([0, 1]); plt.show()"),
+        ChartType.LINE,
+        LineChart,
+    )
     assert chart.x_ticks == [0, 1]
 
 

@@ -96,8 +96,12 @@ def test_sandboxes_are_listed_by_metadata_and_state(sandbox):
                 one.sandbox_id,
                 two.sandbox_id,
             }
-            query = SandboxQuery(metadata={"suite": "a b&c=d", "n": "2"}, state=[SandboxState.RUNNING])
-            assert [info.sandbox_id for info in all_of(Sandbox.list(query=query))] == [two.sandbox_id]
+            query = SandboxQuery(
+                metadata={"suite": "a b&c=d", "n": "2"}, state=[SandboxState.RUNNING]
+            )
+            assert [info.sandbox_id for info in all_of(Sandbox.list(query=query))] == [
+                two.sandbox_id
+            ]
             query = SandboxQuery(metadata={"suite": "a b&c=d"}, state=[SandboxState.PAUSED])
             assert all_of(Sandbox.list(query=query)) == []
             listed = {info.sandbox_id: info for info in all_of(Sandbox.list())}
@@ -109,7 +113,9 @@ def test_sandboxes_are_listed_page_by_page():
     made = [Sandbox.create(metadata={"suite": "pages"}) for _ in range(3)]
     try:
         ids = [sandbox.sandbox_id for sandbox in made]
-        paginator = Sandbox.list(query=SandboxQuery(metadata={"suite": "pages"}), limit=2, order="asc")
+        paginator = Sandbox.list(
+            query=SandboxQuery(metadata={"suite": "pages"}), limit=2, order="asc"
+        )
         first = paginator.next_items()
         assert paginator.has_next and paginator.next_token
         second = paginator.next_items()
@@ -119,7 +125,9 @@ def test_sandboxes_are_listed_page_by_page():
         assert [info.sandbox_id for info in all_of(newest_first)] == ids[::-1]
         started_after = made[1].get_info().started_at
         query = SandboxQuery(metadata={"suite": "pages"}, started_after=started_after)
-        assert made[0].sandbox_id not in {info.sandbox_id for info in all_of(Sandbox.list(query=query))}
+        assert made[0].sandbox_id not in {
+            info.sandbox_id for info in all_of(Sandbox.list(query=query))
+        }
     finally:
         for sandbox in made:
             sandbox.kill()

@@ -25,7 +25,9 @@ async def all_of(paginator):
 
 async def test_a_sandbox_is_made_with_metadata_variables_and_a_time_to_live():
     metadata = {"user": "ada & bob", "größe": "ü=1"}
-    async with await AsyncSandbox.create(timeout=120, metadata=metadata, envs={"GREETING": "it's me"}) as sandbox:
+    async with await AsyncSandbox.create(
+        timeout=120, metadata=metadata, envs={"GREETING": "it's me"}
+    ) as sandbox:
         info = await sandbox.get_info()
         assert (info.sandbox_id, info.metadata) == (sandbox.sandbox_id, metadata)
         assert (info.template_id, info.state) == ("code-interpreter-v1", SandboxState.RUNNING)
@@ -78,7 +80,9 @@ async def test_sandboxes_are_listed_by_metadata_and_state_page_by_page():
         first = await paginator.next_items()
         assert len(first) == 2 and paginator.has_next and paginator.next_token
         second = await paginator.next_items()
-        assert {info.sandbox_id for info in first + second} == {sandbox.sandbox_id for sandbox in made}
+        assert {info.sandbox_id for info in first + second} == {
+            sandbox.sandbox_id for sandbox in made
+        }
         assert not paginator.has_next
         query = SandboxQuery(metadata=metadata, state=[SandboxState.PAUSED])
         assert await all_of(AsyncSandbox.list(query=query)) == []
@@ -97,7 +101,12 @@ async def test_an_unknown_sandbox_is_not_found():
 async def test_a_killed_sandbox_says_that_it_is_gone():
     sandbox = await AsyncSandbox.create()
     await sandbox.kill()
-    for call in (sandbox.run_code("1"), sandbox.commands.run("true"), sandbox.files.read("x"), sandbox.files.list("/")):
+    for call in (
+        sandbox.run_code("1"),
+        sandbox.commands.run("true"),
+        sandbox.files.read("x"),
+        sandbox.files.list("/"),
+    ):
         with pytest.raises(TimeoutException, match="sandbox"):
             await call
 
@@ -110,7 +119,9 @@ async def test_unusual_requests_are_refused_with_a_reason():
 async def test_many_sandboxes_live_side_by_side():
     made = await asyncio.gather(*(AsyncSandbox.create() for _ in range(5)))
     try:
-        runs = await asyncio.gather(*(sandbox.run_code(f"{n} * 2") for n, sandbox in enumerate(made)))
+        runs = await asyncio.gather(
+            *(sandbox.run_code(f"{n} * 2") for n, sandbox in enumerate(made))
+        )
         assert [run.text for run in runs] == ["0", "2", "4", "6", "8"]
     finally:
         await asyncio.gather(*(sandbox.kill() for sandbox in made))
