@@ -4,6 +4,7 @@
 mod disk;
 mod egress;
 mod escape;
+mod everyday;
 mod files;
 mod fixture;
 mod ingress;
