@@ -6,6 +6,7 @@
 mod error;
 mod list;
 mod network;
+mod pause;
 mod view;
 
 use std::collections::BTreeMap;
@@ -30,8 +31,9 @@ use self::error::ApiError;
 pub use self::network::PORT_PLACEHOLDER;
 use self::view::{Created, Detail};
 use crate::clock;
+use crate::lifecycle::{OnTimeout, after};
 use crate::sandbox::{Profile, Sandbox};
-use crate::service::{Service, after};
+use crate::service::Service;
 
 /// Beyond this a timeout is a mistake.
 const LONGEST_TIMEOUT_SECONDS: u64 = 10 * 365 * 86_400;
@@ -42,8 +44,10 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/sandboxes", get(list::first).post(create_first))
         .route("/v2/sandboxes", get(list::second).post(create_second))
         .route("/sandboxes/{id}", get(detail).delete(kill))
-        .route("/sandboxes/{id}/connect", post(connect))
-        .route("/v2/sandboxes/{id}/connect", post(connect))
+        .route("/sandboxes/{id}/connect", post(pause::connect))
+        .route("/v2/sandboxes/{id}/connect", post(pause::connect))
+        .route("/sandboxes/{id}/pause", post(pause::pause))
+        .route("/sandboxes/{id}/resume", post(pause::resume))
         .route("/sandboxes/{id}/timeout", post(set_timeout))
         .route("/sandboxes/{id}/{operation}", post(not_here).get(not_here))
         .route("/sandboxes/{id}/network", put(network::update))
@@ -73,7 +77,16 @@ struct NewSandbox {
     #[serde(default)]
     network: Option<network::Network>,
     #[serde(default)]
+    auto_pause: bool,
+    #[serde(default)]
+    auto_resume: Option<AutoResume>,
+    #[serde(default)]
     volume_mounts: Option<Vec<serde_json::Value>>,
+}
+
+#[derive(Deserialize)]
+struct AutoResume {
+    enabled: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -130,6 +143,11 @@ async fn create(
         env_vars,
         access_token,
         ingress,
+        on_timeout: match new.auto_pause {
+            true => OnTimeout::Pause,
+            false => OnTimeout::Kill,
+        },
+        auto_resume: new.auto_resume.is_some_and(|auto| auto.enabled),
     };
     let sandbox = service.create(profile, policy, timeout).await?;
     Ok((StatusCode::CREATED, Json(Created::of(&sandbox, service))).into_response())
@@ -137,25 +155,6 @@ async fn create(
 
 fn is_variable(name: &str, value: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
-}
-
-async fn connect(
-    State(service): State<Arc<Service>>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let timeout: Timeout = parse_or_default(&body)?;
-    let sandbox = find(&service, &id)?;
-    if let Some(timeout) = timeout.timeout {
-        // Whoever connects never shortens the life of a sandbox that others use.
-        let until = after(Utc::now(), seconds(timeout)?);
-        sandbox.deadline.send_if_modified(|deadline| {
-            let later = until > *deadline;
-            *deadline = until.max(*deadline);
-            later
-        });
-    }
-    Ok(Json(Created::of(&sandbox, &service)).into_response())
 }
 
 async fn detail(
@@ -178,10 +177,10 @@ async fn set_timeout(
         )
     })?;
     let sandbox = find(&service, &id)?;
-    sandbox
-        .deadline
-        .send_replace(after(Utc::now(), seconds(timeout)?));
-    Ok(StatusCode::NO_CONTENT)
+    match sandbox.run_until(after(Utc::now(), seconds(timeout)?)) {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotRunning(id)),
+    }
 }
 
 async fn kill(
@@ -203,7 +202,7 @@ async fn not_here(
         find(&service, id)?;
     }
     Err(match parameters.get("operation").map(String::as_str) {
-        Some(operation @ ("pause" | "resume" | "metrics" | "snapshots" | "fork")) => {
+        Some(operation @ ("metrics" | "snapshots" | "fork")) => {
             ApiError::NotHere(operation.to_owned())
         }
         _ => ApiError::UnknownRoute(request.uri().path().to_owned()),

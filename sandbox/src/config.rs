@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::egress::Entry;
 use crate::limits::Limits;
@@ -28,6 +29,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whom sandboxes may reach at most; nobody, if empty. `--allow-egress`
     pub allow_egress: Vec<Entry>,
+    /// How long a paused sandbox is kept. `--keep-paused-seconds`
+    pub keep_paused: Duration,
     /// The program that knows `init`: the service itself, except in tests.
     pub init_program: PathBuf,
 }
@@ -45,6 +48,7 @@ impl Config {
             uid_base: 200_000,
             limits: Limits::default(),
             allow_egress: Vec::new(),
+            keep_paused: Duration::from_secs(86_400),
             init_program: PathBuf::from("/proc/self/exe"),
         }
     }

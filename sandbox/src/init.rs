@@ -29,6 +29,7 @@ pub(crate) mod seccomp;
 mod serve;
 mod spawn;
 mod storage;
+mod suspend;
 mod watch;
 
 use std::fs::File;

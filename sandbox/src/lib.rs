@@ -24,6 +24,7 @@ mod interpreter;
 mod launch;
 mod layers;
 mod leftovers;
+pub mod lifecycle;
 pub mod limits;
 mod link;
 mod memory_watch;

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -66,6 +67,9 @@ struct Serve {
     /// What each sandbox may use.
     #[command(flatten, next_help_heading = "Limits of each sandbox")]
     limits: EachSandbox,
+    /// How long a paused sandbox is kept; it keeps its memory, too.
+    #[arg(long, default_value_t = 86_400)]
+    keep_paused_seconds: u64,
     /// Run programs as plain children of the service. For trusted code only.
     #[arg(long)]
     insecure_no_isolation: bool,
@@ -167,6 +171,7 @@ impl From<Serve> for Config {
             uid_base: arguments.uid_base,
             allow_egress: arguments.allow_egress,
             limits: arguments.limits.into(),
+            keep_paused: Duration::from_secs(arguments.keep_paused_seconds),
             ..Self::new(arguments.venv, arguments.state_dir)
         }
     }

@@ -129,6 +129,10 @@ pub enum Request {
         /// Whether the whole group gets it.
         group: bool,
     },
+    /// Stop everything but the init, where it is.
+    Suspend,
+    /// Let it go on.
+    Resume,
     /// Begin a TCP connection to a loopback port; the reply carries the socket, still connecting.
     Connect {
         /// Port inside.

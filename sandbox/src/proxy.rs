@@ -200,6 +200,17 @@ pub fn not_found(id: &str, wants: &HeaderMap) -> Response {
     )
 }
 
+/// E2B's answer for a sandbox that is paused is the same.
+pub fn paused(id: &str, wants: &HeaderMap) -> Response {
+    bad_gateway(
+        id,
+        "The sandbox was not found",
+        None,
+        "It is paused. Connect to it by the control API to bring it back.",
+        wants,
+    )
+}
+
 /// E2B's answer for a port that nobody listens on; its clients look for the words "port is not open".
 fn port_closed(id: &str, port: u16, wants: &HeaderMap) -> Response {
     refusal(

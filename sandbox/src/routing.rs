@@ -63,7 +63,10 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
     }
     let Some(Target { id, port, by_host }) = target else {
         return match envd::signed_for(&front.service, &request) {
-            Some(Ok(sandbox)) => to_envd(front.envd, sandbox, request).await,
+            Some(Ok(sandbox)) => match sandbox.wake().await {
+                true => to_envd(front.envd, sandbox, request).await,
+                false => proxy::paused(&sandbox.id, request.headers()),
+            },
             Some(Err(refusal)) => refusal,
             None => answer(front.control, request).await,
         };
@@ -75,6 +78,9 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
         && let Some(refusal) = proxy::refuse_traffic(&sandbox, request.headers())
     {
         return refusal;
+    }
+    if !sandbox.wake().await {
+        return proxy::paused(&sandbox.id, request.headers());
     }
     match port {
         ENVD_PORT => to_envd(front.envd, sandbox, request).await,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio::net::TcpStream;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::confinement::Confinement;
@@ -16,6 +16,7 @@ use crate::envd::process::ProcessTable;
 use crate::envd::watch::Watchers;
 use crate::interpreter::Interpreter;
 use crate::launch::Init;
+use crate::lifecycle::{Lifecycle, OnTimeout};
 use crate::limits::{Limit, Limits};
 use crate::link::{Link, LinkError};
 use crate::meters::Meters;
@@ -40,6 +41,10 @@ pub struct Profile {
     pub env_vars: BTreeMap<String, String>,
     /// Needed for calls to its envd and interpreter, when set.
     pub access_token: Option<String>,
+    /// What becomes of it when its time is over.
+    pub on_timeout: OnTimeout,
+    /// Whether traffic brings it back when it is paused.
+    pub auto_resume: bool,
     /// Who may reach its apps, and how they see it.
     pub ingress: Ingress,
 }
@@ -53,7 +58,7 @@ pub struct Ingress {
     pub mask_request_host: Option<String>,
 }
 
-/// A running sandbox. It ends when it is killed, when its time is over, or when its init dies.
+/// A sandbox that lives. It ends when it is killed, when its time is over, or when its init dies.
 pub struct Sandbox {
     /// Lower-case letters and digits.
     pub id: String,
@@ -61,7 +66,7 @@ pub struct Sandbox {
     pub profile: Profile,
     /// When it was made.
     pub started_at: DateTime<Utc>,
-    pub(crate) deadline: watch::Sender<DateTime<Utc>>,
+    pub(crate) lifecycle: Lifecycle,
     pub(crate) control: Arc<Link>,
     pub(crate) files: Link,
     pub(crate) closed: CancellationToken,
@@ -253,11 +258,6 @@ impl Sandbox {
     /// Whatever lives in it must not hold the sandbox itself, or neither would ever be dropped.
     pub fn interpreter(&self) -> &OnceCell<Interpreter> {
         &self.interpreter
-    }
-
-    /// When its time is over.
-    pub fn ends_at(&self) -> DateTime<Utc> {
-        *self.deadline.borrow()
     }
 
     /// The environment every process starts with.

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::Utc;
 use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::cgroup::Cgroups;
@@ -23,6 +23,7 @@ use crate::egress::{Egress, EgressError, Entry, Policy};
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
 use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
+use crate::lifecycle::{Lifecycle, OnTimeout, PauseError};
 use crate::link::Link;
 use crate::memory_watch;
 use crate::meters::Meters;
@@ -327,12 +328,12 @@ impl Service {
         if !confinement.memory_is_limited() {
             tokio::spawn(memory_watch::watch(Arc::downgrade(&confinement)));
         }
-        let started_at = Utc::now();
+        let (started_at, on_timeout) = (Utc::now(), profile.on_timeout);
         Ok(Sandbox {
             id,
             profile,
             started_at,
-            deadline: watch::channel(after(started_at, timeout)).0,
+            lifecycle: Lifecycle::begin(started_at, timeout, on_timeout),
             control: Arc::new(Link::new(control)?),
             files: Link::new(files)?,
             closed: CancellationToken::new(),
@@ -382,21 +383,12 @@ impl Service {
     }
 }
 
-/// A time from `start` on that chrono can express.
-pub(crate) fn after(start: DateTime<Utc>, timeout: Duration) -> DateTime<Utc> {
-    TimeDelta::from_std(timeout)
-        .ok()
-        .and_then(|delta| start.checked_add_signed(delta))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-/// Ends a sandbox when its time is over or its init is gone.
+/// Ends, or pauses, a sandbox when its time is over, and ends one whose init is gone.
 async fn watch_over(service: std::sync::Weak<Service>, sandbox: Arc<Sandbox>) {
-    let mut deadline = sandbox.deadline.subscribe();
+    let mut changes = sandbox.lifecycle.subscribe();
     loop {
-        let left = (*deadline.borrow_and_update() - Utc::now())
-            .to_std()
-            .unwrap_or_default();
+        let until = changes.borrow_and_update().until;
+        let left = (until - Utc::now()).to_std().unwrap_or_default();
         tokio::select! {
             () = sandbox.closed.cancelled() => return,
             () = sandbox.init.ended() => {
@@ -405,11 +397,24 @@ async fn watch_over(service: std::sync::Weak<Service>, sandbox: Arc<Sandbox>) {
             }
             // Waking up daily keeps the sleep within what timers take.
             () = tokio::time::sleep(left.min(Duration::from_secs(86_400))) => {
-                if sandbox.ends_at() <= Utc::now() {
+                let life = sandbox.life();
+                if life.until > Utc::now() {
+                    continue;
+                }
+                let Some(service) = service.upgrade().filter(|_| !life.paused && life.on_timeout == OnTimeout::Pause) else {
                     break;
+                };
+                let keep = service.config.keep_paused;
+                drop(service);
+                match sandbox.pause_when_due(keep).await {
+                    Ok(()) | Err(PauseError::Already | PauseError::NotDue) => {}
+                    Err(PauseError::Link(error)) => {
+                        tracing::warn!(sandbox.id = sandbox.id, %error, "sandbox {} cannot be paused", sandbox.id);
+                        break;
+                    }
                 }
             }
-            _ = deadline.changed() => {}
+            _ = changes.changed() => {}
         }
     }
     if let Some(service) = service.upgrade() {

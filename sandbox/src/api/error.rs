@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::egress::EgressError;
+use crate::link::LinkError;
 use crate::service::CreateError;
 
 /// Why a call of the control API failed.
@@ -25,6 +26,23 @@ pub enum ApiError {
     /// No such sandbox.
     #[error("sandbox '{0}' was not found; it may have ended, make a new one")]
     NotFound(String),
+    /// Paused twice.
+    #[error("sandbox '{0}' is already paused")]
+    Paused(String),
+    /// Resumed without need.
+    #[error("sandbox '{0}' is not paused; use it, or connect to it")]
+    Running(String),
+    /// A running one is wanted.
+    #[error("sandbox '{0}' was not found among those that run: it is paused, connect to it first")]
+    NotRunning(String),
+    /// It does not do what it is told.
+    #[error("sandbox '{id}' cannot be paused or resumed: {source}")]
+    Stuck {
+        /// The sandbox.
+        id: String,
+        /// Why.
+        source: LinkError,
+    },
     /// No such route.
     #[error("there is no '{0}' in the control API")]
     UnknownRoute(String),
@@ -49,12 +67,15 @@ impl ApiError {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NotFound(_) | Self::UnknownRoute(_) => StatusCode::NOT_FOUND,
+            Self::NotFound(_) | Self::NotRunning(_) | Self::UnknownRoute(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::Paused(_) | Self::Running(_) => StatusCode::CONFLICT,
             Self::NotHere(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             // What stands in the way is inside.
             Self::Egress(_) => StatusCode::CONFLICT,
-            Self::Create(_) | Self::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Create(_) | Self::Io(_) | Self::Stuck { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

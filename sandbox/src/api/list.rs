@@ -16,12 +16,14 @@ use crate::service::Service;
 
 const LONGEST_PAGE: usize = 100;
 
-/// Version 1: everything that matches, oldest first.
+/// Version 1: everything that runs and matches, oldest first.
 pub async fn first(
     State(service): State<Arc<Service>>,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, ApiError> {
-    let filter = Filter::of(&query)?;
+    let mut filter = Filter::of(&query)?;
+    // Its clients know no other state.
+    filter.paused &= query.contains_key("state");
     let all: Vec<_> = service
         .list()
         .iter()
@@ -107,6 +109,7 @@ fn read_token(token: &str) -> Result<(i64, String), ApiError> {
 struct Filter {
     metadata: Vec<(String, String)>,
     running: bool,
+    paused: bool,
     started_after: Option<DateTime<Utc>>,
     template: Option<String>,
 }
@@ -128,17 +131,19 @@ impl Filter {
                 .get("metadata")
                 .map(|pairs| read_metadata(pairs))
                 .unwrap_or_default(),
-            // Nothing is ever paused here.
-            running: query.get("state").is_none_or(|states| {
-                states.is_empty() || states.split(',').any(|state| state == "running")
-            }),
+            running: asks_for(query, "running"),
+            paused: asks_for(query, "paused"),
             started_after: started_after.transpose()?,
             template: query.get("template").cloned(),
         })
     }
 
     fn admits(&self, sandbox: &Sandbox) -> bool {
-        self.running
+        let in_state = match sandbox.life().paused {
+            true => self.paused,
+            false => self.running,
+        };
+        in_state
             && self
                 .metadata
                 .iter()
@@ -151,6 +156,13 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|template| *template == sandbox.profile.template)
     }
+}
+
+/// Both states, unless some are named.
+fn asks_for(query: &BTreeMap<String, String>, state: &str) -> bool {
+    query
+        .get("state")
+        .is_none_or(|states| states.is_empty() || states.split(',').any(|named| named == state))
 }
 
 /// The clients encode keys and values once more before they encode the pairs.

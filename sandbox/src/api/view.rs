@@ -72,17 +72,18 @@ impl Listed {
     /// The view of a sandbox.
     pub fn of(sandbox: &Sandbox) -> Self {
         // What the machine has: a sandbox may use all of it.
+        let life = sandbox.life();
         let (memory_mb, disk_size_mb) = (memory_mb(), disk_mb(sandbox));
         Self {
             template_id: sandbox.profile.template.clone(),
             sandbox_id: sandbox.id.clone(),
             client_id: "local",
             started_at: rfc3339(sandbox.started_at),
-            end_at: rfc3339(sandbox.ends_at()),
+            end_at: rfc3339(life.until),
             cpu_count: thread::available_parallelism().map_or(1, usize::from),
             memory_mb,
             disk_size_mb,
-            state: "running",
+            state: if life.paused { "paused" } else { "running" },
             envd_version: ENVD_VERSION,
             metadata: sandbox.profile.metadata.clone(),
         }
@@ -112,7 +113,10 @@ impl Detail {
             listed: Listed::of(sandbox),
             envd_access_token: sandbox.profile.access_token.clone(),
             domain: service.domain.clone(),
-            lifecycle: json!({ "autoResume": false, "onTimeout": "kill" }),
+            lifecycle: json!({
+                "autoResume": sandbox.profile.auto_resume,
+                "onTimeout": sandbox.life().on_timeout.name(),
+            }),
             allow_internet_access: policy.is_open(),
             network: network::View::of(policy.ask(), &sandbox.profile.ingress),
         }

@@ -34,6 +34,8 @@ pub fn answer(request: Request) -> (Reply, Vec<OwnedFd>) {
         Request::Remove { path } => remove(&path).map(|()| Reply::Done),
         Request::Spawn(_)
         | Request::Signal { .. }
+        | Request::Suspend
+        | Request::Resume
         | Request::Connect { .. }
         | Request::ListenTcp { .. }
         | Request::ListenUnix { .. } => Err(io::ErrorKind::Unsupported.into()),

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::oom::OomScore;
-use super::{Sockets, files, spawn};
+use super::{Sockets, files, spawn, suspend};
 use crate::protocol::{Exit, Failure, FromInit, Isolation, Numbered, Reply, Request};
 use crate::wire;
 
@@ -119,6 +119,8 @@ impl Init {
             Request::Signal { pid, signal, group } => {
                 (self.signal(pid, signal, group).into(), Vec::new())
             }
+            Request::Suspend => (suspend::suspend(self.isolation).into(), Vec::new()),
+            Request::Resume => (suspend::resume(self.isolation).into(), Vec::new()),
             Request::Connect { port, ipv6 } => with_descriptor(connect(port, ipv6)),
             Request::ListenTcp { port } => with_descriptor(listen_tcp(port)),
             Request::ListenUnix { path } => with_descriptor(listen_unix(&path)),
@@ -241,27 +243,11 @@ impl From<io::Error> for Failure {
 /// Without a pid namespace: kills child after child; their children become ours and follow.
 fn kill_descendants() {
     loop {
-        for pid in children() {
+        for pid in suspend::children(Pid::this()) {
             let _ = kill(pid, Signal::SIGKILL);
         }
         if let Err(Errno::ECHILD) = waitpid(None, None) {
             return;
         }
     }
-}
-
-fn children() -> Vec<Pid> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    tasks
-        .flatten()
-        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|list| {
-            list.split_whitespace()
-                .filter_map(|pid| pid.parse().ok())
-                .map(Pid::from_raw)
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }

@@ -144,7 +144,7 @@ async fn run(
         let _ = outputs.send(Output::notice(notice)).await;
     }
     let watch = Watch::new(sandbox);
-    let outcome = watch_over(engine, code, &watch, outputs, &mut halted).await;
+    let outcome = watch_over(sandbox, engine, code, &watch, outputs, &mut halted).await;
     turn.rest(sandbox);
     match outcome {
         Outcome::Done(Done { failed }) => {
@@ -190,6 +190,7 @@ enum Outcome {
 
 /// Runs the code, and stops it when the caller goes away or the context is restarted.
 async fn watch_over(
+    sandbox: &Sandbox,
     engine: &mut Engine,
     code: &Code,
     watch: &Watch<'_>,
@@ -211,6 +212,11 @@ async fn watch_over(
     }
     // Only when it has really stopped may the next one begin.
     for patience in INTERRUPTS {
+        // In a paused sandbox it cannot stop; it would be killed for that.
+        tokio::select! {
+            () = sandbox.running() => {}
+            () = sandbox.closed().cancelled() => {}
+        }
         process.signal_group(Signal::SIGINT);
         tokio::select! {
             biased;

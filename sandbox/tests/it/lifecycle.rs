@@ -292,10 +292,10 @@ async fn wrong_requests_get_a_text_that_helps() {
         ),
         (
             Method::POST,
-            format!("/sandboxes/{id}/pause"),
+            format!("/sandboxes/{id}/fork"),
             String::new(),
             StatusCode::NOT_IMPLEMENTED,
-            "pause",
+            "fork",
         ),
         (
             Method::POST,

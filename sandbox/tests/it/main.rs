@@ -13,6 +13,7 @@ mod isolation;
 mod launch;
 mod lifecycle;
 mod limits;
+mod pause;
 mod processes;
 mod proxy;
 mod uploads;
