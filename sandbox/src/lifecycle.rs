@@ -51,10 +51,20 @@ pub struct Life {
 /// The changes of a sandbox's life.
 pub(crate) struct Lifecycle {
     life: watch::Sender<Life>,
-    /// Pausing and resuming take turns.
-    turn: Mutex<()>,
+    /// How it is paused. Pausing and resuming take turns.
+    turn: Mutex<Stillness>,
     /// As it was made.
     timeout: Duration,
+}
+
+/// How the processes of a paused sandbox are kept from running.
+#[derive(Clone, Copy, Debug, Default)]
+enum Stillness {
+    /// By the kernel, as a group; they do not notice. The init stands still, too.
+    #[default]
+    Frozen,
+    /// One by one, by a signal that the init sends.
+    Stopped,
 }
 
 /// A sandbox could not be paused.
@@ -69,6 +79,17 @@ pub enum PauseError {
     /// The sandbox ended, or does not answer.
     #[error(transparent)]
     Link(#[from] LinkError),
+}
+
+/// A sandbox could not be resumed.
+#[derive(Debug, Error)]
+pub enum ResumeError {
+    /// The sandbox ended, or does not answer.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Its control group.
+    #[error("its control group cannot be thawed: {0}")]
+    Thaw(#[from] std::io::Error),
 }
 
 impl Lifecycle {
@@ -130,13 +151,13 @@ impl Sandbox {
         keep: Duration,
         due: impl FnOnce(Life) -> bool,
     ) -> Result<(), PauseError> {
-        let _turn = self.lifecycle.turn.lock().await;
+        let mut turn = self.lifecycle.turn.lock().await;
         match self.life() {
             life if life.paused => return Err(PauseError::Already),
             life if !due(life) => return Err(PauseError::NotDue),
             _ => {}
         }
-        self.control.request(&Request::Suspend).await?;
+        *turn = self.stop().await?;
         let until = after(Utc::now(), keep);
         self.lifecycle.life.send_modify(|life| {
             life.paused = true;
@@ -146,14 +167,29 @@ impl Sandbox {
         Ok(())
     }
 
+    async fn stop(&self) -> Result<Stillness, LinkError> {
+        match self.confinement.freeze().await {
+            Ok(true) => return Ok(Stillness::Frozen),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(
+                sandbox.id = self.id, %error, "sandbox {} cannot be frozen, its processes are stopped", self.id
+            ),
+        }
+        self.control.request(&Request::Suspend).await?;
+        Ok(Stillness::Stopped)
+    }
+
     /// Lets everything in it go on, for `timeout` or as long as it was made for; `false` if it was
     /// not paused.
-    pub(crate) async fn resume(&self, timeout: Option<Duration>) -> Result<bool, LinkError> {
-        let _turn = self.lifecycle.turn.lock().await;
+    pub(crate) async fn resume(&self, timeout: Option<Duration>) -> Result<bool, ResumeError> {
+        let turn = self.lifecycle.turn.lock().await;
         if !self.life().paused {
             return Ok(false);
         }
-        self.control.request(&Request::Resume).await?;
+        match *turn {
+            Stillness::Frozen => self.confinement.thaw()?,
+            Stillness::Stopped => drop(self.control.request(&Request::Resume).await?),
+        }
         let until = after(Utc::now(), timeout.unwrap_or(self.lifecycle.timeout));
         self.lifecycle.life.send_modify(|life| {
             life.paused = false;

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use crate::egress::EgressError;
-use crate::link::LinkError;
+use crate::lifecycle::ResumeError;
 use crate::service::CreateError;
 
 /// Why a call of the control API failed.
@@ -41,7 +41,7 @@ pub enum ApiError {
         /// The sandbox.
         id: String,
         /// Why.
-        source: LinkError,
+        source: ResumeError,
     },
     /// No such route.
     #[error("there is no '{0}' in the control API")]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::error::ApiError;
 use super::view::Created;
 use super::{find, parse_or_default, seconds};
-use crate::lifecycle::{OnTimeout, PauseError, after};
+use crate::lifecycle::{OnTimeout, PauseError, ResumeError, after};
 use crate::link::LinkError;
 use crate::service::Service;
 
@@ -34,13 +34,13 @@ pub async fn pause(
     match sandbox.pause(service.config.keep_paused).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(PauseError::Already | PauseError::NotDue) => Err(ApiError::Paused(id)),
-        Err(PauseError::Link(error)) => Err(stuck(id, error)),
+        Err(PauseError::Link(error)) => Err(stuck(id, error.into())),
     }
 }
 
-fn stuck(id: String, source: LinkError) -> ApiError {
+fn stuck(id: String, source: ResumeError) -> ApiError {
     match source {
-        LinkError::Gone => ApiError::NotFound(id),
+        ResumeError::Link(LinkError::Gone) => ApiError::NotFound(id),
         source => ApiError::Stuck { id, source },
     }
 }

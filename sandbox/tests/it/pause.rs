@@ -78,37 +78,35 @@ async fn nothing_in_it_runs_until_it_is_resumed() {
         Service::start_with(&["--insecure-no-isolation"]),
     ] {
         let sandbox = service.create().await;
-        // A process that starts others without end, a group of its own, and one that ignores signals.
-        let start = "nohup setsid sh -c 'trap \"\" TERM INT CONT; while true; do date +%s%N > new; mv new ticks; done' > /dev/null 2>&1 & until [ -e ticks ]; do :; done; pwd";
-        let home = sandbox.shell(start).await.stdout;
-        pause(&sandbox).await;
-        // By the time in the file: it is read only when everything runs again.
-        let paused_at = std::time::SystemTime::now();
-        let stopped = paused_at
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_nanos();
         let [init] = service.inits()[..] else {
             panic!("one init")
         };
-        // D: a shell that waits for the child it is just starting, which stands still.
-        until("all of it to stand still", async || {
-            below(init)
-                .into_iter()
-                .all(|pid| state(pid).is_none_or(|state| "TtDZX".contains(state)))
-        })
-        .await;
-        assert!(!below(init).is_empty(), "{home}");
+        let other = service.create().await;
+        // What starts others without end, in a session of its own, and ignores signals.
+        let start = "nohup setsid sh -c 'trap \"\" TERM INT CONT; while true; do /bin/true; done' > /dev/null 2>&1 &";
+        sandbox.shell(start).await;
+        let stands_still = async || {
+            let before = activity(init);
+            other.shell("seq 50000 > /dev/null").await;
+            activity(init) == before
+        };
+        assert!(!stands_still().await, "the test sees what runs");
+        pause(&sandbox).await;
+        until("all of it to stand still", &stands_still).await;
+        assert_ne!(activity(init).len(), 0);
         assert_eq!(connect(&sandbox).await, StatusCode::CREATED);
-        until("it to go on", async || {
-            let ticks = sandbox.shell("cat ticks").await.stdout;
-            ticks
-                .trim()
-                .parse::<u128>()
-                .is_ok_and(|tick| tick > stopped)
-        })
-        .await;
+        until("it to go on", async || !stands_still().await).await;
     }
+}
+
+/// The processes below one, and what each of them has done so far.
+fn activity(init: i32) -> Vec<(i32, String)> {
+    let switches =
+        |pid| std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    below(init)
+        .into_iter()
+        .map(|pid| (pid, switches(pid)))
+        .collect()
 }
 
 /// All processes below one.
@@ -129,11 +127,6 @@ fn below(pid: i32) -> Vec<i32> {
         }
     }
     found
-}
-
-fn state(pid: i32) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 #[tokio::test]
