@@ -202,7 +202,8 @@ pub fn not_found(id: &str, wants: &HeaderMap) -> Response {
 
 /// E2B's answer for a sandbox that is paused is the same.
 pub fn paused(id: &str, wants: &HeaderMap) -> Response {
-    bad_gateway(
+    refusal(
+        StatusCode::BAD_GATEWAY,
         id,
         "The sandbox was not found",
         None,

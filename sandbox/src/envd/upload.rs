@@ -32,6 +32,7 @@ use crate::sandbox::Sandbox;
 /// An upload up to this size waits in memory until it is complete, a longer one in a nameless file.
 const IN_MEMORY: usize = 256 << 10;
 const METADATA: &str = "x-metadata-";
+const DRAIN_AT_MOST: usize = 256 << 20;
 /// The directory of nameless files; on the same disk as all that sandboxes write.
 const SCRATCH: &str = "/tmp";
 
@@ -129,12 +130,15 @@ async fn store(
     content: impl Stream<Item = io::Result<Bytes>>,
     metadata: &Metadata,
 ) -> Result<Value, FileError> {
-    let content = std::pin::pin!(content);
+    let mut content = std::pin::pin!(content);
     let stored = match open(sandbox, path, Access::Create).await {
-        Ok(file) => create(sandbox, path, file, content, metadata).await,
-        Err(FileError::Exists(_)) => replace(sandbox, path, content, metadata).await,
+        Ok(file) => create(sandbox, path, file, content.as_mut(), metadata).await,
+        Err(FileError::Exists(_)) => replace(sandbox, path, content.as_mut(), metadata).await,
         Err(error) => Err(error),
     };
+    if let Err(FileError::NoSpace { .. }) = &stored {
+        drain(content).await;
+    }
     stored.map_err(|error| error.named(sandbox))?;
     let shown = sandbox.shown(path);
     let name = shown.file_name().unwrap_or_default().to_string_lossy();
@@ -161,6 +165,17 @@ impl Drop for HalfFile<'_> {
         if let (false, Some(path)) = (self.complete, self.sandbox.path_of(self.path)) {
             self.sandbox.files.notify(&InitRequest::Remove { path });
         }
+    }
+}
+
+/// Who is cut off while sending sees a broken connection and not the answer: the rest is let in,
+/// within bounds.
+async fn drain(mut content: impl Stream<Item = io::Result<Bytes>> + Unpin) {
+    let mut left = DRAIN_AT_MOST;
+    while let Some(Ok(chunk)) = content.next().await
+        && left > chunk.len()
+    {
+        left -= chunk.len();
     }
 }
 
