@@ -85,6 +85,42 @@ async fn an_upload_that_does_not_fit_names_the_limit() {
 }
 
 #[tokio::test]
+async fn code_that_fills_the_disk_is_told_so() {
+    let service = Service::start_with(&SMALL);
+    let sandbox = service.create().await;
+    let execute = async |code: &str| {
+        let response = sandbox
+            .call(49999, Method::POST, "/execute")
+            .json(&json!({ "code": code }))
+            .send()
+            .await
+            .unwrap();
+        let lines = response.text().await.unwrap();
+        let mut lines = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        lines.find(|line: &serde_json::Value| line["type"] == "error")
+    };
+    let error = execute("open('large', 'wb').write(bytes(24 << 20))").await;
+    let error = error.expect("an error");
+    assert_eq!(
+        (&error["name"], &error["kind"], &error["value"]),
+        (
+            &json!("OSError"),
+            &json!("disk_full"),
+            &json!("disk full (16 MiB)")
+        ),
+        "{error}"
+    );
+    // The kernel lives on a full disk, and after it.
+    assert_eq!(execute("import os; os.remove('large')").await, None);
+    assert_eq!(
+        execute("open('large', 'wb').write(bytes(8 << 20))").await,
+        None
+    );
+}
+
+#[tokio::test]
 async fn extended_attributes_are_kept() {
     on_both(async |service| {
         let sandbox = service.create().await;
