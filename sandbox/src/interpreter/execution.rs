@@ -62,6 +62,9 @@ pub(crate) fn start(sandbox: Arc<Sandbox>, context: Arc<Context>, code: Code) ->
     Body::from_stream(stream::unfold(Some((receiver, closed, tally)), next_line))
 }
 
+/// The outcome of code that raised, and of nothing else.
+const RAISED: &str = "raised";
+
 /// Counts an execution when its stream is over: read to its end, or given up.
 struct Tally {
     meters: Arc<Meters>,
@@ -71,8 +74,10 @@ struct Tally {
 impl Tally {
     fn note(&mut self, output: &Output) {
         match output {
-            Output::Error { .. } => self.outcome = Some("raised"),
-            Output::UnexpectedEndOfExecution => self.outcome = Some("lost"),
+            Output::Error { kind, .. } => self.outcome = Some(kind.unwrap_or(RAISED)),
+            Output::UnexpectedEndOfExecution if self.outcome == Some(RAISED) => {
+                self.outcome = Some("lost");
+            }
             Output::EndOfExecution => self.outcome = self.outcome.or(Some("ok")),
             _ => {}
         }
