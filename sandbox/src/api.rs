@@ -222,7 +222,9 @@ async fn health(State(service): State<Arc<Service>>) -> Response {
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
-    let text = service.meters.text(service.list().len(), 0);
+    let all = service.list();
+    let paused = all.iter().filter(|sandbox| sandbox.life().paused).count();
+    let text = service.meters.text(all.len() - paused, paused);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

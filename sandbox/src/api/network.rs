@@ -89,6 +89,10 @@ pub async fn update(
     let update: Update = parse(&body)?;
     let sandbox = find(&service, &id)?;
     let policy = policy(&service, update.lists, update.allow_internet_access)?;
+    // Its init does not answer.
+    if sandbox.life().paused {
+        return Err(ApiError::NotRunning(id));
+    }
     sandbox.apply(policy).await?;
     Ok(StatusCode::NO_CONTENT)
 }

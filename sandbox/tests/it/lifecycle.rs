@@ -515,6 +515,16 @@ async fn what_the_service_counts_is_there_for_prometheus() {
     ] {
         assert!(told.contains(&format!("{line}\n")), "{line}\n{told}");
     }
+    for (method, path, status) in [
+        (Method::POST, "pause", StatusCode::NO_CONTENT),
+        (Method::PUT, "network", StatusCode::NOT_FOUND),
+    ] {
+        let call = service.call(method, &format!("/sandboxes/{id}/{path}"));
+        let call = call.header("X-API-KEY", "key").json(&json!({}));
+        assert_eq!(call.send().await.unwrap().status(), status, "{path}");
+    }
+    let told = metrics().await;
+    assert!(told.contains("conductor_sandboxes{state=\"paused\"} 1\n"));
     let kill = service
         .call(Method::DELETE, &format!("/sandboxes/{id}"))
         .header("X-API-KEY", "key");
