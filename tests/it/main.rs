@@ -6,6 +6,7 @@ mod data;
 mod errors;
 mod faults;
 mod generate;
+mod limits;
 mod losses;
 mod model;
 mod pages;
