@@ -16,11 +16,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
@@ -49,6 +49,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/sandboxes/{id}/pause", post(pause::pause))
         .route("/sandboxes/{id}/resume", post(pause::resume))
         .route("/sandboxes/{id}/timeout", post(set_timeout))
+        .route("/sandboxes/{id}/metrics", get(usage))
         .route("/sandboxes/{id}/{operation}", post(not_here).get(not_here))
         .route("/sandboxes/{id}/network", put(network::update))
         .route("/metrics", get(metrics))
@@ -193,6 +194,33 @@ async fn kill(
     }
 }
 
+/// Seconds since 1970.
+#[derive(Deserialize)]
+struct Period {
+    start: Option<i64>,
+    end: Option<i64>,
+}
+
+async fn usage(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+    Query(period): Query<Period>,
+) -> Result<Response, ApiError> {
+    let sandbox = find(&service, &id)?;
+    let time =
+        |seconds: Option<i64>| seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    // A second counts as a whole: the last one includes what comes in it.
+    let end = period.end.map(|end| end.saturating_add(1));
+    let samples = sandbox
+        .history
+        .between(&sandbox, time(period.start), time(end));
+    let samples: Vec<_> = samples
+        .iter()
+        .map(|sample| sample.of_api(&sandbox))
+        .collect();
+    Ok(Json(samples).into_response())
+}
+
 async fn not_here(
     State(service): State<Arc<Service>>,
     Path(parameters): Path<BTreeMap<String, String>>,
@@ -202,9 +230,7 @@ async fn not_here(
         find(&service, id)?;
     }
     Err(match parameters.get("operation").map(String::as_str) {
-        Some(operation @ ("metrics" | "snapshots" | "fork")) => {
-            ApiError::NotHere(operation.to_owned())
-        }
+        Some(operation @ ("snapshots" | "fork")) => ApiError::NotHere(operation.to_owned()),
         _ => ApiError::UnknownRoute(request.uri().path().to_owned()),
     })
 }

@@ -37,6 +37,7 @@ pub fn router() -> Router {
     Router::new()
         .route("/files", get(file_content::read).post(upload::write))
         .route("/envs", get(envs))
+        .route("/metrics", get(metrics))
         .route("/process.Process/{method}", post(process_service::call))
         .route("/filesystem.Filesystem/{method}", post(filesystem::call))
         .route("/{service}/{method}", post(unknown_method))
@@ -44,6 +45,11 @@ pub fn router() -> Router {
         .route("/health", get(async || StatusCode::NO_CONTENT))
         .fallback(unknown_path)
         .layer(DefaultBodyLimit::disable())
+}
+
+async fn metrics(Extension(sandbox): Extension<Arc<Sandbox>>) -> Response {
+    let sample = sandbox.history.take(&sandbox);
+    Json(sample.of_envd(&sandbox)).into_response()
 }
 
 async fn envs(Extension(sandbox): Extension<Arc<Sandbox>>) -> Response {

@@ -29,6 +29,7 @@ pub mod limits;
 mod link;
 mod memory_watch;
 mod meters;
+mod metrics;
 mod outside_id;
 mod place;
 pub mod process;

@@ -59,6 +59,11 @@ impl Limit {
 }
 
 impl Limits {
+    /// Processors as a whole number, for those who count them.
+    pub fn cpu_count(&self) -> u64 {
+        (self.cpus.ceil() as u64).max(1)
+    }
+
     /// What a person is told when it is hit: `out of memory (1 GiB)`.
     pub fn text(&self, limit: Limit) -> String {
         match limit {

@@ -20,6 +20,7 @@ use crate::lifecycle::{Lifecycle, OnTimeout};
 use crate::limits::{Limit, Limits};
 use crate::link::{Link, LinkError};
 use crate::meters::Meters;
+use crate::metrics::History;
 use crate::outside_id::OutsideId;
 use crate::place::{self, Place};
 use crate::process::{Process, Spawn, SpawnError};
@@ -80,6 +81,7 @@ pub struct Sandbox {
     // In the order of their end: the processes, then their disk, then their user id.
     pub(crate) init: Init,
     pub(crate) confinement: Arc<Confinement>,
+    pub(crate) history: History,
     pub(crate) run: OwnedFd,
     pub(crate) limits: Limits,
     pub(crate) ended: OnceCell<()>,
@@ -200,6 +202,23 @@ impl Sandbox {
     pub fn run_dir_outside(&self) -> PathBuf {
         // Of a mount that no path of the service's leads to.
         PathBuf::from(format!("/proc/self/fd/{}", self.run.as_raw_fd()))
+    }
+
+    /// Bytes used on its disk, and bytes it holds.
+    pub(crate) fn disk(&self) -> (u64, u64) {
+        let disk = match self.isolation {
+            Isolation::Namespaces => rustix::fs::fstatvfs(&self.run),
+            Isolation::None => rustix::fs::statvfs(self.place.home()),
+        };
+        let Ok(disk) = disk else {
+            return (0, self.limits.disk);
+        };
+        let used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize;
+        match self.isolation {
+            // What the file system needs for itself is on top of the limit, or nearly so.
+            Isolation::Namespaces => (used, self.limits.disk),
+            Isolation::None => (used, disk.f_blocks * disk.f_frsize),
+        }
     }
 
     /// What a full disk is called.

@@ -27,6 +27,7 @@ use crate::lifecycle::{Lifecycle, OnTimeout, PauseError};
 use crate::link::Link;
 use crate::memory_watch;
 use crate::meters::Meters;
+use crate::metrics::{self, History};
 use crate::outside_id::{OutsideId, first_outside_id};
 use crate::place::{Place, PlaceError};
 use crate::process::{Exit, Spawn, SpawnError};
@@ -179,6 +180,7 @@ impl Service {
         for layer in layers::active(&service.config, &service.disks, &tried) {
             tracing::info!("isolation: {layer}");
         }
+        tokio::spawn(metrics::sample(Arc::downgrade(&service)));
         Ok(service)
     }
 
@@ -346,6 +348,7 @@ impl Service {
             interpreter: OnceCell::new(),
             init,
             confinement,
+            history: History::default(),
             run,
             limits: self.config.limits.clone(),
             ended: OnceCell::new(),

@@ -1,7 +1,6 @@
 //! Sandboxes, as the control API shows them.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -58,7 +57,7 @@ pub struct Listed {
     client_id: &'static str,
     started_at: String,
     end_at: String,
-    cpu_count: usize,
+    cpu_count: u64,
     #[serde(rename = "memoryMB")]
     memory_mb: u64,
     #[serde(rename = "diskSizeMB")]
@@ -71,18 +70,16 @@ pub struct Listed {
 impl Listed {
     /// The view of a sandbox.
     pub fn of(sandbox: &Sandbox) -> Self {
-        // What the machine has: a sandbox may use all of it.
         let life = sandbox.life();
-        let (memory_mb, disk_size_mb) = (memory_mb(), disk_mb(sandbox));
         Self {
             template_id: sandbox.profile.template.clone(),
             sandbox_id: sandbox.id.clone(),
             client_id: "local",
             started_at: rfc3339(sandbox.started_at),
             end_at: rfc3339(life.until),
-            cpu_count: thread::available_parallelism().map_or(1, usize::from),
-            memory_mb,
-            disk_size_mb,
+            cpu_count: sandbox.limits.cpu_count(),
+            memory_mb: sandbox.limits.memory >> 20,
+            disk_size_mb: sandbox.disk().1 >> 20,
             state: if life.paused { "paused" } else { "running" },
             envd_version: ENVD_VERSION,
             metadata: sandbox.profile.metadata.clone(),
@@ -121,21 +118,4 @@ impl Detail {
             network: network::View::of(policy.ask(), &sandbox.profile.ingress),
         }
     }
-}
-
-fn memory_mb() -> u64 {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = info
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))
-        .and_then(|rest| rest.split_whitespace().next());
-    total
-        .and_then(|kilobytes| kilobytes.parse::<u64>().ok())
-        .unwrap_or(0)
-        / 1024
-}
-
-fn disk_mb(sandbox: &Sandbox) -> u64 {
-    rustix::fs::statvfs(sandbox.place.home())
-        .map_or(0, |disk| (disk.f_frsize * disk.f_blocks) >> 20)
 }

@@ -296,3 +296,91 @@ async fn control_groups_go_with_what_they_hold() {
     service.stop();
     assert!(!exists(&after));
 }
+
+#[tokio::test]
+async fn metrics_tell_the_limits_and_what_is_used() {
+    let service =
+        Service::start_with(&["--memory-mib", "512", "--cpus", "1.5", "--disk-mib", "64"]);
+    let sandbox = service.create().await;
+    let path = format!("/sandboxes/{}", sandbox.id);
+    let of_control = async |path: &str| {
+        let response = service.call(Method::GET, path).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        crate::fixture::json(response).await
+    };
+    let detail = of_control(&path).await;
+    assert_eq!(
+        (
+            &detail["cpuCount"],
+            &detail["memoryMB"],
+            &detail["diskSizeMB"]
+        ),
+        (&json!(2), &json!(512), &json!(64))
+    );
+    stdout(
+        &sandbox,
+        "held = b'x' * (100 << 20); open('file', 'wb').write(b'x' * (20 << 20))",
+    )
+    .await;
+    let samples = of_control(&format!("{path}/metrics")).await;
+    let sample = samples
+        .as_array()
+        .and_then(|all| all.last())
+        .expect("a sample");
+    let number = |field: &str| sample[field].as_u64().unwrap_or_else(|| panic!("{sample}"));
+    assert_eq!(
+        (number("memTotal"), number("diskTotal"), number("cpuCount")),
+        (512 << 20, 64 << 20, 2)
+    );
+    assert!(
+        (100 << 20..400 << 20).contains(&number("memUsed")),
+        "{sample}"
+    );
+    assert!(
+        (20 << 20..40 << 20).contains(&number("diskUsed")),
+        "{sample}"
+    );
+    let share = sample["cpuUsedPct"].as_f64().expect("a share");
+    assert!(share > 0.0 && share <= 100.0, "{sample}");
+    assert!(
+        sample["timestamp"].is_string() && sample["memCache"].is_u64(),
+        "{sample}"
+    );
+    let later = format!("{path}/metrics?start={}", number("timestampUnix") + 3600);
+    assert_eq!(of_control(&later).await, json!([]));
+    let response = sandbox.envd(Method::GET, "/metrics").send().await.unwrap();
+    let sample = crate::fixture::json(response).await;
+    assert_eq!(
+        (
+            &sample["mem_total"],
+            &sample["disk_total"],
+            &sample["oom_kills"]
+        ),
+        (&json!(512 << 20), &json!(64 << 20), &json!(0))
+    );
+    assert!(
+        sample["ts"].is_i64() && sample["cpu_used_pct"].is_f64(),
+        "{sample}"
+    );
+}
+
+#[tokio::test]
+async fn metrics_need_no_control_group() {
+    let service = Service::start_ordinary(&[]);
+    let sandbox = service.create().await;
+    let program = "held = b'x' * (100 << 20)\nprint('up', flush=True)\ninput()";
+    let message = json!({ "process": { "cmd": "python", "args": ["-c", program] }, "stdin": true });
+    let mut events = sandbox.open(message).await;
+    events.pid().await;
+    until("the program's memory is counted", async || {
+        let response = sandbox.envd(Method::GET, "/metrics").send().await.unwrap();
+        let sample = crate::fixture::json(response).await;
+        sample["mem_used"]
+            .as_u64()
+            .is_some_and(|used| used > 100 << 20)
+            && sample["cpu_used_pct"]
+                .as_f64()
+                .is_some_and(|share| share > 0.0)
+    })
+    .await;
+}
