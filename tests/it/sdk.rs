@@ -119,6 +119,26 @@ async fn javascript_commands() {
     javascript("commands.test.mjs", &[]).await;
 }
 
+#[tokio::test]
+async fn python_pausing() {
+    python("test_pausing.py", &[]).await;
+}
+
+#[tokio::test]
+async fn javascript_pausing() {
+    javascript("pausing.test.mjs", &[]).await;
+}
+
+#[tokio::test]
+async fn python_metrics() {
+    python("test_metrics.py", &SMALL).await;
+}
+
+#[tokio::test]
+async fn javascript_metrics() {
+    javascript("metrics.test.mjs", &SMALL).await;
+}
+
 /// Runs a file of pytest's against a service with these options.
 async fn python(suite: &str, options: &[&str]) {
     let mut command = Command::new(installed(".venv-test/bin/python"));
