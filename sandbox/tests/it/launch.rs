@@ -378,6 +378,16 @@ fn an_app_that_dies_comes_back_on_its_port_three_times_a_minute() {
         Signal::SIGKILL,
     )
     .expect("the app runs");
+    assert!(app.until("gave_up").pop().expect("found")["reason"].is_string());
+    // From now on the launcher itself answers there, until it is told to end.
+    let port = ready["port"].as_u64().expect("a port") as u16;
+    let answer = get(port, "/").expect("an answer");
+    assert!(
+        answer.starts_with("HTTP/1.0 502") || answer.starts_with("HTTP/1.1 502"),
+        "{answer}"
+    );
+    assert!(answer.contains("stopped"), "{answer}");
+    app.signal(Signal::SIGTERM);
     assert_eq!(app.until("stopped").pop().expect("found")["exit_code"], -9);
     assert_eq!(app.child.wait().expect("it ends").code(), Some(0));
 }

@@ -790,12 +790,12 @@ class Supervisor:
         """The app's address goes on to answer: with what became of the app, until we are ended."""
         reason = f"{why}, {RESTARTS_PER_MINUTE + 1} times within a minute"
         self.log.say(f"the app has stopped: {reason}")
-        report("gave_up", reason=reason)
         self.ready = False
         self.stop_at = self.stop_at or (time.monotonic() if self.retired else None)
         server = stopped_server(self.port, reason, self.log.latest_lines())
         if server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
+        report("gave_up", reason=reason)
         while not self.stopping():
             self.turn(self.stop_at)
 
