@@ -3,7 +3,9 @@
 //! E2B's, versions 1 and 2 side by side. Their clients retry on 429, 502, 503 and 504: none of these
 //! is answered for anything final.
 
+mod elsewhere;
 mod error;
+mod idempotency;
 mod list;
 mod network;
 mod pause;
@@ -13,21 +15,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{any, get, post, put};
+use axum::{Extension, Json, Router};
 use chrono::{DateTime, Utc};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use self::error::ApiError;
+use self::idempotency::Idempotency;
 pub use self::network::PORT_PLACEHOLDER;
 use self::view::{Created, Detail};
 use crate::clock;
@@ -53,11 +55,13 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/sandboxes/{id}/{operation}", post(not_here).get(not_here))
         .route("/sandboxes/{id}/network", put(network::update))
         .route("/metrics", get(metrics))
-        .route("/snapshots", get(not_here_either))
-        .route("/templates/{id}", delete(not_here_either))
+        .merge(elsewhere::routes())
         .route_layer(middleware::from_fn_with_state(service.clone(), check_key))
         .route("/health", get(health))
+        .route("/files", any(no_sandbox))
         .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(Extension(Arc::<Idempotency>::default()))
         .with_state(service)
 }
 
@@ -83,6 +87,8 @@ struct NewSandbox {
     auto_resume: Option<AutoResume>,
     #[serde(default)]
     volume_mounts: Option<Vec<serde_json::Value>>,
+    mcp: Option<serde_json::Value>,
+    iam: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -97,18 +103,52 @@ struct Timeout {
 
 async fn create_first(
     State(service): State<Arc<Service>>,
+    Extension(keys): Extension<Arc<Idempotency>>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let new: NewSandbox = parse(&body)?;
     let secure = new.secure;
-    create(&service, new, 15, secure).await
+    once(&service, &keys, &headers, &body, async || {
+        create(&service, new, 15, secure).await
+    })
+    .await
 }
 
 async fn create_second(
     State(service): State<Arc<Service>>,
+    Extension(keys): Extension<Arc<Idempotency>>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    create(&service, parse(&body)?, 300, true).await
+    let new = parse(&body)?;
+    once(&service, &keys, &headers, &body, async || {
+        create(&service, new, 300, true).await
+    })
+    .await
+}
+
+/// Makes a sandbox, unless the request's key stands for one.
+async fn once(
+    service: &Arc<Service>,
+    keys: &Idempotency,
+    headers: &HeaderMap,
+    body: &[u8],
+    make: impl AsyncFnOnce() -> Result<Arc<Sandbox>, ApiError>,
+) -> Result<Response, ApiError> {
+    let created = |sandbox: &Sandbox| {
+        (StatusCode::CREATED, Json(Created::of(sandbox, service))).into_response()
+    };
+    let Some(entry) = keys.entry(service, headers)? else {
+        return make().await.map(|sandbox| created(&sandbox));
+    };
+    let mut entry = entry.lock().await;
+    if let Some(sandbox) = entry.repeated(body)?.and_then(|id| service.get(&id)) {
+        return Ok(created(&sandbox));
+    }
+    let sandbox = make().await?;
+    entry.sandbox = Some(sandbox.id.clone());
+    Ok(created(&sandbox))
 }
 
 async fn create(
@@ -116,7 +156,18 @@ async fn create(
     new: NewSandbox,
     default_seconds: u64,
     secure: bool,
-) -> Result<Response, ApiError> {
+) -> Result<Arc<Sandbox>, ApiError> {
+    let absent = |value: &Option<serde_json::Value>| {
+        value.as_ref().is_none_or(|value| {
+            value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty)
+        })
+    };
+    if !absent(&new.mcp) {
+        return Err(ApiError::Invalid("mcp is not supported by the local sandbox service, which has no MCP gateway; leave it out, and start the server you need as a command".to_owned()));
+    }
+    if !absent(&new.iam) {
+        return Err(ApiError::Invalid("iam is not supported by the local sandbox service, which issues no identities; leave it out, and pass what the code needs in envVars".to_owned()));
+    }
     if new.volume_mounts.is_some_and(|mounts| !mounts.is_empty()) {
         return Err(ApiError::Invalid("volumeMounts are not supported by the local sandbox service; leave them out and upload files instead".to_owned()));
     }
@@ -150,8 +201,7 @@ async fn create(
         },
         auto_resume: new.auto_resume.is_some_and(|auto| auto.enabled),
     };
-    let sandbox = service.create(profile, policy, timeout).await?;
-    Ok((StatusCode::CREATED, Json(Created::of(&sandbox, service))).into_response())
+    Ok(service.create(profile, policy, timeout).await?)
 }
 
 fn is_variable(name: &str, value: &str) -> bool {
@@ -230,17 +280,22 @@ async fn not_here(
         find(&service, id)?;
     }
     Err(match parameters.get("operation").map(String::as_str) {
-        Some(operation @ ("snapshots" | "fork")) => ApiError::NotHere(operation.to_owned()),
+        Some(operation @ ("snapshots" | "fork" | "logs")) => elsewhere::not_here(operation),
         _ => ApiError::UnknownRoute(request.uri().path().to_owned()),
     })
 }
 
-async fn not_here_either(request: Request) -> ApiError {
-    ApiError::NotHere(request.uri().path().trim_start_matches('/').to_owned())
-}
-
 async fn unknown_route(request: Request) -> ApiError {
     ApiError::UnknownRoute(request.uri().path().to_owned())
+}
+
+async fn wrong_method(request: Request) -> ApiError {
+    ApiError::WrongMethod(request.uri().path().to_owned())
+}
+
+/// Files are envd's, but an address may not say whose.
+async fn no_sandbox() -> ApiError {
+    ApiError::NoSandbox
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Response {

@@ -46,11 +46,27 @@ pub enum ApiError {
     /// No such route.
     #[error("there is no '{0}' in the control API")]
     UnknownRoute(String),
-    /// E2B has it, this service has not.
+    /// Not this way.
+    #[error("'{0}' does not take this method")]
+    WrongMethod(String),
+    /// A key that stands for something else.
     #[error(
-        "'{0}' is not supported by the local sandbox service; sandboxes here run until they end"
+        "the Idempotency-Key was used for another request, whose sandbox still lives; use a new key"
     )]
-    NotHere(String),
+    OtherRequest,
+    /// A file's address without a sandbox.
+    #[error(
+        "the address of a file names no sandbox, and is not signed for one: send the header E2b-Sandbox-Id, or make the sandbox with secure=true, so that its addresses are signed"
+    )]
+    NoSandbox,
+    /// E2B has it, this service has not.
+    #[error("'{what}' is not supported by the local sandbox service: {instead}")]
+    NotHere {
+        /// As the client named it.
+        what: String,
+        /// What to do.
+        instead: &'static str,
+    },
     /// The sandbox could not be made.
     #[error("the sandbox could not be made: {0}")]
     Create(#[from] CreateError),
@@ -65,13 +81,15 @@ pub enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::NoSandbox => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) | Self::NotRunning(_) | Self::UnknownRoute(_) => {
                 StatusCode::NOT_FOUND
             }
             Self::Paused(_) | Self::Running(_) => StatusCode::CONFLICT,
-            Self::NotHere(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::WrongMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotHere { .. } => StatusCode::NOT_IMPLEMENTED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             // What stands in the way is inside.
             Self::Egress(_) => StatusCode::CONFLICT,
