@@ -7,11 +7,14 @@ Settings: `socket` (path prefix of the five sockets) and `key` (of the message s
 """
 
 import asyncio
+import codecs
 import json
 import os
 import signal
 import sys
 import tempfile
+import threading
+import time
 import warnings
 from contextlib import contextmanager
 
@@ -20,6 +23,9 @@ from contextlib import contextmanager
 DATA_CELLS = 100_000
 JSON_ITEMS = 100_000
 JSON_BYTES = 1_000_000
+# What waits for its reader before the program has to wait: characters of a stream, and messages.
+UNREAD_TEXT = 256 * 1024
+UNREAD_MESSAGES = 16
 
 
 # --- Environment variables of one execution ------------------------------------------------------
@@ -212,6 +218,63 @@ def adapt_pillow(image_module):
     image_class.show = lambda self, title=None: display(self) and None
 
 
+# --- Output, and the end of it --------------------------------------------------------------------
+
+
+class Bytes:
+    """`sys.stdout.buffer`: the kernel's streams take text only, and programs write bytes, too."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, data):
+        self.stream.write(self.decoder.decode(bytes(data)))
+        return len(data)
+
+    def flush(self):
+        self.stream.flush()
+
+
+def hold_back(stream):
+    """Let whoever writes wait while nobody reads, as on a pipe; else the kernel's memory fills."""
+    thread, write = stream.pub_thread, stream.write
+    unread = 0
+
+    def write_and_wait(text):
+        nonlocal unread
+        count = write(text)
+        unread += len(text)
+        if unread >= UNREAD_TEXT and threading.current_thread() is not thread.thread:
+            unread = 0
+            sent = threading.Event()
+            thread.schedule(stream._flush)
+            thread.schedule(sent.set)
+            while not sent.wait(1):  # not without end, so that an interrupt is noticed
+                pass
+        return count
+
+    stream.write = write_and_wait
+
+
+def hold_back_messages(thread):
+    """The same for what is displayed."""
+    schedule = thread.schedule
+
+    def schedule_and_wait(function):
+        schedule(function)
+        ours = threading.current_thread() is thread.thread
+        while not ours and len(thread._events) > UNREAD_MESSAGES:
+            time.sleep(0.005)
+
+    thread.schedule = schedule_and_wait
+
+
+def leave(code=None):
+    """`exit` and `quit` end the program, as `sys.exit` does: the variables stay."""
+    raise SystemExit(code)
+
+
 def wake_on_signals():
     """Make the event loop notice signals while it waits.
 
@@ -274,12 +337,18 @@ def main(settings):
             self.cleanup_ipc_files()
 
         def init_iopub(self, context):
-            # Without a limit: at the usual one, a fast program's outputs are silently dropped.
-            context.setsockopt(zmq.SNDHWM, 0)
+            # At its limit this socket waits; as it comes, it would silently drop what is too much.
+            context.setsockopt(zmq.SNDHWM, UNREAD_MESSAGES)
+            context.setsockopt(zmq.XPUB_NODROP, 1)
             super().init_iopub(context)
+            # Not so those by which the kernel's threads wake each other: one of them would wait
+            # for itself.
+            context.setsockopt(zmq.SNDHWM, 0)
 
     # Widgets cannot be shown here, and a text bar serves: no reason to warn at `import gradio`.
     warnings.filterwarnings("ignore", message="IProgress not found")
+    # Nor at `sys.exit`, which is an error with a name already.
+    warnings.filterwarnings("ignore", message="To exit: use")
 
     config = Config()
     config.InteractiveShell.colors = "NoColor"
@@ -300,6 +369,12 @@ def main(settings):
     with environment({"IPYTHONDIR": tempfile.mkdtemp(prefix=".ipython-")}):
         app.initialize([])
     install_formatters(app.shell)
+    hold_back_messages(app.iopub_thread)
+    for stream in (sys.stdout, sys.stderr):
+        hold_back(stream)
+        stream.buffer = Bytes(stream)
+    app.shell.user_ns.update(exit=leave, quit=leave)
+    app.shell.user_ns_hidden.update(exit=leave, quit=leave)
     sys.meta_path.insert(
         0, AfterImport({"plotly.io._renderers": adapt_plotly, "PIL.Image": adapt_pillow})
     )

@@ -31,8 +31,8 @@ const INTERRUPTS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(1),
 ];
-/// Lines that wait for the network; more wait in the kernel's own queue.
-const LINES: usize = 64;
+/// Lines that wait for the network; more wait in the kernel.
+const LINES: usize = 16;
 
 /// What to run.
 pub(crate) struct Code {

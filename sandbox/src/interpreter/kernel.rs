@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,8 +48,8 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Between a kernel's end and the last message of it that is still on the way.
 const LAST_MESSAGES_WITHIN: Duration = Duration::from_millis(200);
-/// Outputs that wait for a slow caller; beyond this they are dropped.
-const QUEUE_BYTES: usize = 64 << 20;
+/// Messages that wait for a slow caller; more wait in the kernel, which then stands still.
+const QUEUE: usize = 16;
 const LAST_WORDS_BYTES: usize = 4096;
 
 /// Why a kernel did not start.
@@ -298,16 +297,10 @@ struct Listener {
 
 struct Subscription {
     request: String,
-    messages: mpsc::UnboundedSender<(Message, usize)>,
-    queued: Arc<AtomicUsize>,
-    dropped: Arc<AtomicBool>,
+    messages: mpsc::Sender<Message>,
 }
 
-struct Messages {
-    messages: mpsc::UnboundedReceiver<(Message, usize)>,
-    queued: Arc<AtomicUsize>,
-    dropped: Arc<AtomicBool>,
-}
+struct Messages(mpsc::Receiver<Message>);
 
 impl Messages {
     /// True when the kernel is done with the request, false when no more messages come.
@@ -317,13 +310,8 @@ impl Messages {
         watch: &Watch<'_>,
         outputs: &mpsc::Sender<Output>,
     ) -> bool {
-        while let Some((message, size)) = self.messages.recv().await {
-            self.queued.fetch_sub(size, Ordering::Relaxed);
+        while let Some(message) = self.0.recv().await {
             if message.is_end() {
-                if self.dropped.load(Ordering::Relaxed) {
-                    let notice = "some output was dropped: it came faster than it was read\n";
-                    let _ = outputs.send(Output::notice(notice)).await;
-                }
                 return true;
             }
             let Some(output) = message.into_output() else {
@@ -341,43 +329,29 @@ impl Messages {
 
 impl Listener {
     fn begin(&self, request: String) -> Messages {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let messages = Messages {
-            messages: receiver,
-            queued: Arc::default(),
-            dropped: Arc::default(),
-        };
-        let subscription = Subscription {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        *self.current() = Some(Subscription {
             request,
             messages: sender,
-            queued: messages.queued.clone(),
-            dropped: messages.dropped.clone(),
-        };
-        *self.current() = Some(subscription);
-        messages
+        });
+        Messages(receiver)
     }
 
-    fn take(&self, message: ZmqMessage, key: &Connection<SubSocket>) -> Result<(), RuntimeError> {
-        let size = message.iter().map(|part| part.len()).sum::<usize>();
+    /// A message, and the execution that waits for it.
+    fn take(
+        &self,
+        message: ZmqMessage,
+        key: &Connection<SubSocket>,
+    ) -> Result<Option<(mpsc::Sender<Message>, Message)>, RuntimeError> {
         let parts = RawMessage::from_multipart(message, &key.mac)?.jparts;
         let Some(message) = Message::read(&parts) else {
-            return Ok(());
+            return Ok(None);
         };
         let current = self.current();
-        let Some(current) = current
+        Ok(current
             .as_ref()
             .filter(|current| current.request == message.parent)
-        else {
-            return Ok(());
-        };
-        let queued = current.queued.fetch_add(size, Ordering::Relaxed);
-        if queued > QUEUE_BYTES && !message.is_end() && message.kind != "error" {
-            current.queued.fetch_sub(size, Ordering::Relaxed);
-            current.dropped.store(true, Ordering::Relaxed);
-        } else if current.messages.send((message, size)).is_err() {
-            // The execution is over; a thread it left behind still writes.
-        }
-        Ok(())
+            .map(|current| (current.messages.clone(), message)))
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Option<Subscription>> {
@@ -392,11 +366,13 @@ impl Listener {
 async fn listen(_address: OwnedFd, mut iopub: Connection<SubSocket>, listener: Arc<Listener>) {
     loop {
         match iopub.socket.recv().await {
-            Ok(message) => {
-                if let Err(error) = listener.take(message, &iopub) {
-                    tracing::debug!("a kernel sent what is no message: {error}");
-                }
-            }
+            Ok(message) => match listener.take(message, &iopub) {
+                // While its caller does not read, the kernel is not read either: it waits, and
+                // nothing grows. One that is over, with a thread still writing, takes nothing.
+                Ok(Some((execution, message))) => drop(execution.send(message).await),
+                Ok(None) => {}
+                Err(error) => tracing::debug!("a kernel sent what is no message: {error}"),
+            },
             Err(error) => {
                 tracing::debug!("a kernel's broadcasts ended: {error}");
                 break;
