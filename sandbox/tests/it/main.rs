@@ -1,6 +1,7 @@
 //! The sandbox service as its callers see it: real namespaces, real Python, real sockets.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod control;
 mod disk;
 mod egress;
 mod escape;

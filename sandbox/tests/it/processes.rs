@@ -310,3 +310,35 @@ async fn a_deadline_holds_also_when_the_client_has_left() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_listener_that_does_not_read_holds_up_nobody_else() {
+    let service = Service::start();
+    let sandbox = service.create().await;
+    let flood = "read line; head -c 40000000 /dev/zero | tr '\\0' x; echo end";
+    let message =
+        json!({ "process": { "cmd": "/bin/bash", "args": ["-c", flood] }, "stdin": true });
+    let mut stalled = sandbox.open(message).await;
+    let pid = stalled.pid().await;
+    let selector = json!({ "pid": pid });
+    let reading = sandbox
+        .stream(
+            "process.Process/Connect",
+            json!({ "process": selector }),
+            None,
+        )
+        .await;
+    let name = "process.Process/SendInput";
+    let go = json!({ "process": selector, "input": { "stdin": STANDARD.encode("go\n") } });
+    assert_eq!(sandbox.rpc(name, go).await.0, StatusCode::OK);
+    let output = reading.finish().await;
+    assert_eq!(output.stdout.len(), 40_000_000 + "end\n".len());
+    assert_eq!(output.end["exitCode"], 0);
+    until("the process to be forgotten", async || {
+        sandbox.rpc("process.Process/List", json!({})).await.1["processes"] == json!([])
+    })
+    .await;
+    let cut = stalled.finish().await;
+    assert_eq!(cut.error["code"], "resource_exhausted");
+    assert!(cut.stdout.len() < 40_000_000);
+}

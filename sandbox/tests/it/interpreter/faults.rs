@@ -119,3 +119,103 @@ async fn a_kernel_that_dies_ends_the_execution_and_the_next_gets_a_new_one() {
     };
     assert!(stdout(&lines) == "fresh\n");
 }
+
+#[tokio::test]
+async fn a_flood_stops_with_its_caller() {
+    let interpreter = Interpreter::start().await;
+    interpreter.python("kept = 1").await;
+    for flood in [
+        "while True: print('x' * 1000)",
+        "import os\nwhile True: os.write(1, b'y' * 100_000)",
+        "while True: display('z' * 1000)",
+        "import sys\nwhile True: print('e' * 1000, file=sys.stderr)",
+    ] {
+        let code = format!("print('on', flush=True)\n{flood}");
+        interpreter.abandon(json!({ "code": code })).await;
+        assert_eq!(
+            stdout(&interpreter.python("print(kept)").await),
+            "1\n",
+            "{flood}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_holds_the_program_back_and_loses_nothing() {
+    let interpreter = Interpreter::start().await;
+    let code = "import sys\nfor n in range(200):\n    print(n, 'x' * 1_000_000)\n    if n == 100: display('half')";
+    let mut response = interpreter
+        .send(Method::POST, "/execute", Some(json!({ "code": code })))
+        .await;
+    let peak = || {
+        let lines =
+            std::fs::read_to_string(format!("/proc/{}/status", interpreter.service.child.id()));
+        let lines = lines.expect("the service lives");
+        let peak = lines.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.expect("its peak").trim().trim_end_matches(" kB");
+        peak.parse::<u64>().expect("a number")
+    };
+    // Long enough for a program that nobody holds back to be done.
+    interpreter
+        .bash("for n in $(seq 20); do sleep 0.1; done")
+        .await;
+    let mut text = Vec::new();
+    while let Some(chunk) = response.chunk().await.expect("a chunk") {
+        text.extend_from_slice(&chunk);
+    }
+    let text = String::from_utf8(text).expect("text");
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect();
+    let output = stdout(&lines);
+    assert_eq!(output.lines().count(), 200);
+    assert!(output.ends_with('\n') && output.contains("\n199 xxx"));
+    assert_eq!(of(&lines, "result").len(), 1);
+    let peak = peak();
+    assert!(peak < 150_000, "the service took {peak} kB");
+}
+
+#[tokio::test]
+async fn a_million_lines_arrive() {
+    let interpreter = Interpreter::start().await;
+    let lines = interpreter
+        .python("for n in range(1_000_000): print(n)")
+        .await;
+    let output = stdout(&lines);
+    assert_eq!(output.lines().count(), 1_000_000);
+    assert!(output.ends_with("\n999999\n"));
+}
+
+#[tokio::test]
+async fn code_that_ends_itself_asks_or_digs_too_deep_keeps_the_context() {
+    let interpreter = Interpreter::start().await;
+    interpreter.python("kept = 1").await;
+    for (code, name, value) in [
+        ("import sys; sys.exit(3)", "SystemExit", "3"),
+        ("exit()", "SystemExit", ""),
+        ("quit(1)", "SystemExit", "1"),
+        ("input('name? ')", "StdinNotImplementedError", "input"),
+        (
+            "import getpass; getpass.getpass()",
+            "StdinNotImplementedError",
+            "getpass",
+        ),
+        (
+            "def f(n): return f(n + 1)\nf(0)",
+            "RecursionError",
+            "recursion",
+        ),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt", ""),
+        ("'\0'", "SyntaxError", "null bytes"),
+    ] {
+        let lines = interpreter.python(code).await;
+        let errors = of(&lines, "error");
+        assert_eq!(errors.len(), 1, "{code}: {lines:#?}");
+        assert_eq!(errors[0]["name"], name, "{code}");
+        let text = errors[0]["value"].as_str().expect("text");
+        assert!(text.contains(value), "{code}: {text}");
+        assert!(of(&lines, "stderr").is_empty(), "{code}: {lines:#?}");
+        assert_eq!(stdout(&interpreter.python("print(kept)").await), "1\n");
+    }
+}

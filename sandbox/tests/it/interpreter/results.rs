@@ -120,3 +120,44 @@ async fn an_error_has_name_value_and_a_traceback_without_colours() {
         "still here\n"
     );
 }
+
+#[tokio::test]
+async fn charts_of_all_kinds_are_told_as_data() {
+    let interpreter = Interpreter::start().await;
+    interpreter.python("import matplotlib.pyplot as plt").await;
+    for (code, kind) in [
+        ("plt.bar(['a', 'b'], [1, 2])", "bar"),
+        ("plt.pie([1, 2], labels=['a', 'b'])", "pie"),
+        ("plt.scatter([1, 2], [3, 4])", "scatter"),
+        (
+            "figure, axes = plt.subplots(1, 2); axes[0].plot([1]); axes[1].bar(['a'], [1])",
+            "superchart",
+        ),
+    ] {
+        let lines = interpreter.python(&format!("{code}; plt.show()")).await;
+        assert_eq!(result(&lines)["chart"]["type"], kind, "{code}");
+    }
+    let lines = interpreter
+        .python("import altair, pandas\naltair.Chart(pandas.DataFrame({'a': [1]})).mark_bar().encode(x='a')")
+        .await;
+    assert!(
+        result(&lines)["html"]
+            .as_str()
+            .expect("html")
+            .contains("vega"),
+        "{lines:#?}"
+    );
+}
+
+#[tokio::test]
+async fn bytes_are_shown_as_far_as_they_are_text() {
+    let interpreter = Interpreter::start().await;
+    for code in [
+        r"import sys; n = sys.stdout.buffer.write(b'a\xffb\n')",
+        r"import os; n = os.write(1, b'a\xffb\n')",
+        r"import subprocess; n = subprocess.run(['printf', r'a\377b\n'])",
+    ] {
+        let lines = interpreter.python(code).await;
+        assert_eq!(stdout(&lines), "a\u{fffd}b\n", "{code}");
+    }
+}
