@@ -264,13 +264,14 @@ def hold_back_messages(thread):
     def schedule_and_wait(function):
         schedule(function)
         ours = threading.current_thread() is thread.thread
-        while not ours and len(thread._events) > UNREAD_MESSAGES:
+        # In a forked copy of the kernel that thread is not alive, and nothing is taken.
+        while not ours and thread.thread.is_alive() and len(thread._events) > UNREAD_MESSAGES:
             time.sleep(0.005)
 
     thread.schedule = schedule_and_wait
 
 
-def leave(code=None):
+def end_program(code=None):
     """`exit` and `quit` end the program, as `sys.exit` does: the variables stay."""
     raise SystemExit(code)
 
@@ -373,8 +374,8 @@ def main(settings):
     for stream in (sys.stdout, sys.stderr):
         hold_back(stream)
         stream.buffer = Bytes(stream)
-    app.shell.user_ns.update(exit=leave, quit=leave)
-    app.shell.user_ns_hidden.update(exit=leave, quit=leave)
+    app.shell.user_ns.update(exit=end_program, quit=end_program)
+    app.shell.user_ns_hidden.update(exit=end_program, quit=end_program)
     sys.meta_path.insert(
         0, AfterImport({"plotly.io._renderers": adapt_plotly, "PIL.Image": adapt_pillow})
     )
