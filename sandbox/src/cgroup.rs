@@ -5,7 +5,8 @@
 //! sandbox's init is in its group before it can start anything, so nothing gets past the limits.
 //!
 //! Which groups there are is noted on disk, so that the next service can remove them where this one
-//! is killed.
+//! is killed. If none follows in the same state directory, any other removes them: a living service
+//! holds a lock on its groups.
 
 mod files;
 mod layout;

@@ -26,7 +26,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve sandboxes until stopped.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Become the init of a sandbox. Started by the service only.
     #[command(hide = true)]
     Init,
@@ -123,7 +123,7 @@ fn main() -> ExitCode {
     let Command::Serve(arguments) = Cli::parse().command else {
         unreachable!("init was handled above");
     };
-    match run(arguments) {
+    match run(*arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sandbox: {error:#}");

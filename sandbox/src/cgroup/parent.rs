@@ -1,12 +1,20 @@
 //! The service's group in one hierarchy, which holds those of its sandboxes.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
 
 use super::files::write;
 use super::layout::{Controller, Hierarchy, Version};
-use super::{remove, v2};
+use super::{PREFIX, remove, v2};
+
+/// To make a group that nobody takes away at once.
+const ATTEMPTS: u32 = 100;
 
 /// A group that holds groups and no process. Removed when dropped.
 pub struct Parent {
@@ -15,6 +23,8 @@ pub struct Parent {
     /// What the groups in it have.
     pub controllers: Vec<Controller>,
     moved: Option<Moved>,
+    /// Held for as long as the service lives: who gets it finds an abandoned group.
+    _lock: File,
 }
 
 /// What was changed in the service's own group, to be undone at the end.
@@ -43,13 +53,15 @@ impl Parent {
     }
 
     fn make_in(hierarchy: &Hierarchy, place: &Path, name: &str) -> io::Result<Self> {
+        sweep(place);
         let directory = place.join(name);
-        fs::create_dir(&directory)?;
+        let lock = make_locked(&directory)?;
         let mut parent = Self {
             version: hierarchy.version,
             directory,
             controllers: hierarchy.controllers.clone(),
             moved: None,
+            _lock: lock,
         };
         if parent.version == Version::V2 {
             parent.offer(place, name, &hierarchy.own);
@@ -94,6 +106,48 @@ impl Parent {
             self.moved = None;
         }
     }
+}
+
+/// Removes the groups of services that were killed and did not come back.
+fn sweep(place: &Path) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if !ours {
+            continue;
+        }
+        // A service moves out of the way of its groups: what it moved to is beside them.
+        if entry.file_name().to_string_lossy().ends_with("-service") {
+            let _ = fs::remove_dir(entry.path());
+        } else if let Ok(_lock) = lock(&entry.path()) {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// Makes a group and locks it. Another service may sweep in between, and take it for abandoned.
+fn make_locked(group: &Path) -> io::Result<File> {
+    for _ in 0..ATTEMPTS {
+        match fs::create_dir(group) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        if let Ok(lock) = lock(group)
+            && fs::metadata(group).is_ok_and(|there| {
+                lock.metadata()
+                    .is_ok_and(|locked| locked.ino() == there.ino())
+            })
+        {
+            return Ok(lock);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
+fn lock(group: &Path) -> io::Result<File> {
+    let directory = File::open(group)?;
+    rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(directory)
 }
 
 impl Drop for Parent {

@@ -295,6 +295,15 @@ async fn control_groups_go_with_what_they_hold() {
     service.create().await;
     service.stop();
     assert!(!exists(&after));
+    // Of one that never comes back, too.
+    let mut abandoned = Service::start();
+    let left = groups(&abandoned);
+    abandoned.child.kill().unwrap();
+    abandoned.child.wait().unwrap();
+    let living = Service::start();
+    assert!(!exists(&left) && groups(&living).iter().all(|path| path.exists()));
+    let _another = Service::start();
+    assert!(groups(&living).iter().all(|path| path.exists()));
 }
 
 #[tokio::test]
