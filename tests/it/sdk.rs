@@ -130,6 +130,16 @@ async fn javascript_pausing() {
 }
 
 #[tokio::test]
+async fn python_not_here() {
+    python("test_not_here.py", &[]).await;
+}
+
+#[tokio::test]
+async fn javascript_not_here() {
+    javascript("not_here.test.mjs", &[]).await;
+}
+
+#[tokio::test]
 async fn python_metrics() {
     python("test_metrics.py", &SMALL).await;
 }

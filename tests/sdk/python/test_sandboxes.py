@@ -165,6 +165,13 @@ def test_unusual_requests_are_refused_with_a_reason():
         Sandbox.create(envs={"A=B": "1"})
 
 
+def test_an_idempotency_key_makes_one_sandbox():
+    key = "7a0c1d52-key-of-this-test"
+    with Sandbox.create(idempotency_key=key) as one:
+        two = Sandbox.create(idempotency_key=key)
+        assert two.sandbox_id == one.sandbox_id
+
+
 def test_sandboxes_share_nothing(sandbox):
     with Sandbox.create() as other:
         sandbox.files.write("mine.txt", "mine")
