@@ -131,9 +131,11 @@ impl ProcessTable {
             ended.handle.wait().await;
             forget(&table, ended.handle.pid(), &ended);
         });
-        let pumped = running.clone();
+        let (table, pumped) = (self.0.clone(), running.clone());
         tokio::spawn(async move {
             let exit = pump(&mut process, &pumped).await;
+            // Whoever heard of the end finds it listed no more.
+            forget(&table, pumped.handle.pid(), &pumped);
             pumped.finish(exit).await;
         });
         (running, hearing)
