@@ -99,7 +99,11 @@ impl Egress {
             *doors = Some(closing.drop_guard());
         } else if !open && doors.take().is_some() {
             self.port.store(0, Ordering::Relaxed);
-            within.files.notify(&Request::Remove { path: socket() });
+            // Waited for: the next listener has the same name. If the init is gone, so is the file.
+            let _ = within
+                .files
+                .request(&Request::Remove { path: socket() })
+                .await;
         }
         Ok(())
     }

@@ -120,6 +120,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    allow_many_files();
     let Command::Serve(arguments) = Cli::parse().command else {
         unreachable!("init was handled above");
     };
@@ -129,6 +130,16 @@ fn main() -> ExitCode {
             eprintln!("sandbox: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Every sandbox and every connection holds some, and the usual limit of 1,024 is soon reached.
+fn allow_many_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!("could not raise the limit of open files: {error}");
     }
 }
 

@@ -142,8 +142,10 @@ fn refuse_page() -> Response {
 /// E2B's clients send no token with calls about contexts. Whoever comes by host may be a visitor of
 /// an app, who knows the sandbox's id from its address: he needs the token for everything.
 fn may_interpret(sandbox: &Sandbox, request: &Request, by_host: bool) -> bool {
+    // What is open is listed; everything else, however it is spelled, needs the token.
     let path = request.uri().path();
-    let open = path == "/health" || (!by_host && path != "/execute");
+    let contexts = path == "/contexts" || path.starts_with("/contexts/");
+    let open = path == "/health" || (!by_host && contexts);
     open || envd::has_token(sandbox, request.headers())
 }
 

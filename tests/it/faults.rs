@@ -16,19 +16,19 @@ const PROGRAMS: [(&str, &str, &str, &str); 7] = [
         "import os; os._exit(3)",
         "killed",
         "",
-        "the next execution gets a new one",
+        "the next run starts a fresh one",
     ),
     (
         "import ctypes; ctypes.string_at(0)",
         "killed",
         "",
-        "the next execution gets a new one",
+        "the next run starts a fresh one",
     ),
     (
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
         "killed",
         "",
-        "the next execution gets a new one",
+        "the next run starts a fresh one",
     ),
     (
         "def deeper(): deeper()\ndeeper()",

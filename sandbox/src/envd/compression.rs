@@ -7,6 +7,10 @@ use flate2::Compression;
 use flate2::write::{GzDecoder, GzEncoder};
 use futures_util::{Stream, StreamExt, stream};
 
+/// What goes through a coder at a time. Gzip packs up to a thousand to one: a whole chunk of a
+/// body could unpack to hundreds of megabytes.
+const STEP_BYTES: usize = 8 << 10;
+
 /// Unpacks a gzip stream.
 pub fn unpack(
     packed: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
@@ -42,19 +46,23 @@ fn transform<C: Write + Send + 'static>(
     finish: fn(C) -> io::Result<Vec<u8>>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     stream::unfold(
-        (Box::pin(input), Some(coder)),
-        move |(mut input, coder)| async move {
+        (Box::pin(input), Some(coder), Bytes::new()),
+        move |(mut input, coder, mut left)| async move {
             let mut coder = coder?;
-            match input.next().await {
-                Some(Ok(chunk)) => match coder.write_all(&chunk) {
-                    Ok(()) => {
-                        let produced = std::mem::take(output(&mut coder));
-                        Some((Ok(Bytes::from(produced)), (input, Some(coder))))
-                    }
-                    Err(error) => Some((Err(error), (input, None))),
-                },
-                Some(Err(error)) => Some((Err(error), (input, None))),
-                None => Some((finish(coder).map(Bytes::from), (input, None))),
+            if left.is_empty() {
+                left = match input.next().await {
+                    Some(Ok(chunk)) => chunk,
+                    Some(Err(error)) => return Some((Err(error), (input, None, left))),
+                    None => return Some((finish(coder).map(Bytes::from), (input, None, left))),
+                };
+            }
+            let step = left.split_to(left.len().min(STEP_BYTES));
+            match coder.write_all(&step) {
+                Ok(()) => {
+                    let produced = std::mem::take(output(&mut coder));
+                    Some((Ok(Bytes::from(produced)), (input, Some(coder), left)))
+                }
+                Err(error) => Some((Err(error), (input, None, left))),
             }
         },
     )

@@ -138,6 +138,21 @@ async fn run_code_with_the_token_of_another_sandbox(service: Service) {
         .header("X-Access-Token", sandbox.token.unwrap())
         .json(&json!({ "code": "print(open('note').read())" }));
     is_turned_away(request).await;
+    for path in [
+        "/execute/",
+        "//execute",
+        "/execute//",
+        "/Execute",
+        "/./execute",
+        "/%65xecute",
+    ] {
+        let request = service
+            .call(Method::POST, path)
+            .header("E2b-Sandbox-Id", &other.id)
+            .header("E2b-Sandbox-Port", "49999")
+            .json(&json!({ "code": "print(open('note').read())" }));
+        is_turned_away(request).await;
+    }
     let by_host = service
         .call(Method::POST, "/execute")
         .header("Host", format!("49999-{}.localhost", other.id))
