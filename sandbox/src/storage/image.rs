@@ -122,24 +122,24 @@ fn copy_data(from: &File, to: &OwnedFd) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+
     use super::*;
 
     #[test]
-    fn a_copy_has_the_data_and_the_holes() {
-        let from = tempfile::tempfile().unwrap();
-        from.set_len(8 << 20).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&from, b"first", 0).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&from, b"second", 5 << 20).unwrap();
-        let to = tempfile::tempfile().unwrap();
-        copy_data(&from, &to.try_clone().unwrap().into()).unwrap();
+    fn a_copy_has_the_data_and_the_holes() -> io::Result<()> {
+        let from = tempfile::tempfile()?;
+        from.set_len(8 << 20)?;
+        from.write_all_at(b"first", 0)?;
+        from.write_all_at(b"second", 5 << 20)?;
+        let to = tempfile::tempfile()?;
+        copy_data(&from, &to.try_clone()?.into())?;
         let mut bytes = [0; 6];
-        std::os::unix::fs::FileExt::read_exact_at(&to, &mut bytes, 5 << 20).unwrap();
+        to.read_exact_at(&mut bytes, 5 << 20)?;
         assert_eq!(&bytes, b"second");
-        let metadata = to.metadata().unwrap();
+        let metadata = to.metadata()?;
         assert_eq!(metadata.len(), 8 << 20);
-        assert!(
-            std::os::unix::fs::MetadataExt::blocks(&metadata) * 512 < 1 << 20,
-            "it is sparse"
-        );
+        assert!(metadata.blocks() * 512 < 1 << 20, "it is sparse");
+        Ok(())
     }
 }
