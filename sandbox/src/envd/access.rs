@@ -92,11 +92,15 @@ fn check_signature(sandbox: &Sandbox, method: &Method, uri: &Uri) -> Result<(), 
 
 /// `v1_` and the hash of path, operation, user, token and, if there is one, expiry.
 fn is_signed(sandbox: &Sandbox, method: &Method, uri: &Uri) -> bool {
+    let token = &sandbox.profile.access_token;
+    token
+        .as_ref()
+        .is_some_and(|token| is_signed_with(token, method, uri))
+}
+
+fn is_signed_with(token: &str, method: &Method, uri: &Uri) -> bool {
     let parameters = parameters(uri);
     let get = |name: &str| parameters.get(name).map_or("", String::as_str);
-    let Some(token) = &sandbox.profile.access_token else {
-        return false;
-    };
     let operation = if *method == Method::GET {
         "read"
     } else {
@@ -142,4 +146,60 @@ fn unauthorized(message: &str) -> Response {
         Json(json!({ "code": 401, "message": message })),
     )
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::form_urlencoded;
+
+    use super::*;
+
+    /// An address as E2B's clients make it.
+    fn signed(path: &str, user: &str, expiry: Option<i64>, token: &str) -> Uri {
+        let expiry = expiry.map(|expiry| expiry.to_string());
+        let end = expiry.as_ref().map(|expiry| format!(":{expiry}"));
+        let text = format!("{path}:read:{user}:{token}{}", end.unwrap_or_default());
+        let signature = format!("v1_{}", STANDARD_NO_PAD.encode(Sha256::digest(text)));
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("path", path);
+        if !user.is_empty() {
+            query.append_pair("username", user);
+        }
+        query.append_pair("signature", &signature);
+        if let Some(expiry) = &expiry {
+            query.append_pair("signature_expiration", expiry);
+        }
+        format!("/files?{}", query.finish())
+            .parse()
+            .expect("an address")
+    }
+
+    proptest! {
+        #[test]
+        fn a_signature_counts_for_what_was_signed_and_for_nothing_else(
+            path in "[^\0]{1,40}",
+            user in "(user)?",
+            expiry in proptest::option::of(0..4_000_000_000_i64),
+            token in "[a-z0-9]{40}",
+            other in "[a-z0-9]{40}",
+        ) {
+            let uri = signed(&path, &user, expiry, &token);
+            prop_assert!(is_signed_with(&token, &Method::GET, &uri));
+            prop_assert!(!is_signed_with(&token, &Method::POST, &uri));
+            prop_assert!(token == other || !is_signed_with(&other, &Method::GET, &uri));
+            for longer in ["&signature_expiration=9", "&path=other", "x"] {
+                let changed = format!("{uri}{longer}").parse().expect("an address");
+                prop_assert!(!is_signed_with(&token, &Method::GET, &changed), "{}", longer);
+            }
+        }
+
+        #[test]
+        fn no_query_is_a_signature_by_chance(query in "[ -~]{0,80}") {
+            let address = format!("/files?{}", query.replace(['#', ' '], "+"));
+            if let Ok(uri) = address.parse() {
+                prop_assert!(!is_signed_with("token", &Method::GET, &uri));
+            }
+        }
+    }
 }

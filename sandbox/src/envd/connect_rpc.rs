@@ -290,3 +290,78 @@ pub fn ping_interval(headers: &HeaderMap) -> Duration {
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All messages of a body that arrives in pieces, and the error at which reading stops.
+    fn read(bytes: &[u8], pieces: &[usize]) -> (Vec<Value>, Option<RpcError>) {
+        let (mut chunks, mut rest) = (Vec::new(), bytes);
+        for &piece in pieces.iter().cycle().take(bytes.len()) {
+            let (chunk, left) = rest.split_at(piece.min(rest.len()));
+            chunks.push(Ok::<_, Infallible>(Bytes::copy_from_slice(chunk)));
+            rest = left;
+        }
+        let mut messages = Messages::new(Body::from_stream(stream::iter(chunks)));
+        let mut read = Vec::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(async {
+            loop {
+                match messages.next().await {
+                    Ok(Some(message)) => read.push(message),
+                    Ok(None) => return (read, None),
+                    Err(error) => return (read, Some(error)),
+                }
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn messages_are_the_same_in_pieces_of_any_size(
+            texts in vec(".{0,40}", 0..6),
+            pieces in vec(1..20_usize, 1..5),
+            ended: bool,
+            cut in 1..5_usize,
+        ) {
+            let sent: Vec<Value> = texts.iter().map(|text| json!({ "text": text })).collect();
+            let mut bytes: Vec<u8> = sent
+                .iter()
+                .flat_map(|message| envelope(0, message.to_string().as_bytes()))
+                .collect();
+            if ended {
+                bytes.extend(end(None));
+            }
+            let (read_whole, error) = read(&bytes, &pieces);
+            prop_assert_eq!(&read_whole, &sent);
+            prop_assert!(error.is_none(), "{:?}", error);
+            // One that breaks off in the middle of a message says so.
+            if !ended && !sent.is_empty() {
+                let (read_cut, error) = read(&bytes[..bytes.len() - cut], &pieces);
+                prop_assert_eq!(&read_cut[..], &sent[..sent.len() - 1]);
+                prop_assert_eq!(error.map(|error| error.code), Some("invalid_argument"));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_to_an_end(
+            bytes in vec(any::<u8>(), 0..200),
+            pieces in vec(1..50_usize, 1..5),
+        ) {
+            let (messages, _) = read(&bytes, &pieces);
+            prop_assert!(messages.len() <= bytes.len() / 5);
+        }
+    }
+
+    #[test]
+    fn a_length_alone_takes_no_memory() {
+        let (messages, error) = read(&[0, 0xff, 0xff, 0xff, 0xff], &[5]);
+        assert!(messages.is_empty());
+        assert_eq!(error.map(|error| error.code), Some("resource_exhausted"));
+    }
+}
