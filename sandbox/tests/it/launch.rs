@@ -378,7 +378,12 @@ fn an_app_that_dies_comes_back_on_its_port_three_times_a_minute() {
         Signal::SIGKILL,
     )
     .expect("the app runs");
-    assert!(app.until("gave_up").pop().expect("found")["reason"].is_string());
+    let reason = app.until("gave_up").pop().expect("found")["reason"].clone();
+    let reason = reason.as_str().expect("text");
+    assert!(
+        reason.contains("killed (SIGKILL), perhaps out of memory"),
+        "{reason}"
+    );
     // From now on the launcher itself answers there, until it is told to end.
     let port = ready["port"].as_u64().expect("a port") as u16;
     let answer = get(port, "/").expect("an answer");

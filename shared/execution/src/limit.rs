@@ -109,8 +109,13 @@ pub(crate) async fn name_of_app<H: Http, T: Timer>(
     before: Option<Metrics>,
     error: &mut ExecutionError,
 ) {
-    // A launcher that is ended with its app, or sees only a signal, cannot tell.
-    if matches!(error.name.as_str(), "EarlyExit" | "AppEnded")
+    // A launcher that is ended with its app, or sees only a signal, cannot tell; the count is of the
+    // whole sandbox, so an app that ended otherwise is none of it.
+    let killed = match error.name.as_str() {
+        "EarlyExit" => error.value.contains("SIGKILL"),
+        name => name == "AppEnded",
+    };
+    if killed
         && let (Some(before), Ok(now)) = (before, client.metrics(sandbox).await)
         && now.oom_kills > before.oom_kills
     {

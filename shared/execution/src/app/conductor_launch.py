@@ -439,7 +439,8 @@ class Log:
 
     def __init__(self, path):
         self.path = path
-        self.file = open(path, "ab", buffering=0) if path else None
+        # None until it can be opened: a full disk must not end the app.
+        self.file = None
         self.latest = b""
 
     def say(self, text):
@@ -453,15 +454,17 @@ class Log:
 
     def write(self, data):
         self.latest = (self.latest + data)[-SHOWN_BYTES:]
-        if self.file is None:
+        if self.path is None:
             return
         try:
+            if self.file is None:
+                self.file = open(self.path, "ab", buffering=0)
             self.file.write(data)
             if self.file.tell() > LOG_BYTES:
-                self.file.close()
+                full, self.file = self.file, None
+                full.close()
                 os.replace(self.path, self.path + ".1")
-                self.file = open(self.path, "ab", buffering=0)
-        except OSError:  # a full disk must not end the app
+        except OSError:
             pass
 
 
@@ -477,7 +480,6 @@ class Run:
         self.failure = None
         self.exit_code = None
         self.ended_by_us = False
-        self.out_of_memory_before = out_of_memory_kills()
         self.probing = None
         self.path = "/"
         self.decoders = {
@@ -601,27 +603,22 @@ class Run:
                 self.supervisor.selector.unregister(self.readers[name])
                 os.close(self.readers.pop(name))
 
-
     def how_it_ended(self, exit_code):
-        """In words, and the limit that ended it if one did."""
+        """In words. Only the sandbox's own service can tell what a SIGKILL was for."""
         if exit_code >= 0:
-            return f"ended with exit code {exit_code}", None
-        kills = out_of_memory_kills()
-        if exit_code == -signal.SIGKILL and not self.ended_by_us and kills is not None:
-            if kills > (self.out_of_memory_before or 0):
-                memory = self.supervisor.options.memory
-                return "out of memory" + (f" ({memory})" if memory else ""), "out_of_memory"
-        return f"was ended by {signal_name(-exit_code)}", None
+            return f"ended with exit code {exit_code}"
+        if exit_code == -signal.SIGKILL and not self.ended_by_us:
+            memory = self.supervisor.options.memory
+            return "was killed (SIGKILL), perhaps out of memory" + (f" ({memory})" if memory else "")
+        return f"was ended by {signal_name(-exit_code)}"
 
     def early_exit(self, exit_code):
         name = os.path.basename(self.supervisor.options.app)
-        how, kind = self.how_it_ended(exit_code)
         return {
-            "name": "OutOfMemory" if kind else "EarlyExit",
-            "value": how if kind else f"{name} {how} before it served a page",
+            "name": "EarlyExit",
+            "value": f"{name} {self.how_it_ended(exit_code)} before it served a page",
             "traceback": "",
             "line": None,
-            "kind": kind,
         }
 
 
@@ -630,18 +627,6 @@ def signal_name(number):
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def out_of_memory_kills():
-    """How many processes the kernel has ended for want of memory; None where it does not say."""
-    try:
-        with open("/proc/vmstat") as file:
-            for line in file:
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
-    except (OSError, ValueError):
-        pass
-    return None
 
 
 class Supervisor:
@@ -767,8 +752,7 @@ class Supervisor:
             if not self.serve(run) or self.retired:
                 break
             exit_code = run.exit_code
-            how, limit = run.how_it_ended(exit_code)
-            why = f"it ran {how}" if limit else f"it {how}"
+            why = f"it {run.how_it_ended(exit_code)}"
             failure = True
             # A start that fails counts as one more death: a program that fails for good ends soon.
             while failure and not self.stopping():
