@@ -236,6 +236,21 @@ impl Sandbox {
         }
     }
 
+    /// The limit that a program ran into which was told that there is no space; `None` where there
+    /// is room, so that it was space of another kind.
+    pub(crate) fn no_room(&self) -> Option<Limit> {
+        let full = self.full_disk();
+        if full.is_some() || self.isolation == Isolation::None {
+            return full;
+        }
+        if self.confinement.shared_memory_is_full() {
+            return Some(Limit::Memory);
+        }
+        // The write that failed may have been a large one.
+        let disk = rustix::fs::fstatvfs(&self.run).ok()?;
+        (disk.f_bavail * disk.f_frsize < self.limits.disk / 16).then_some(Limit::Disk)
+    }
+
     /// The limit of its disk that leaves no room now, if one does.
     pub(crate) fn full_disk(&self) -> Option<Limit> {
         let disk = rustix::fs::fstatvfs(&self.run).ok()?;

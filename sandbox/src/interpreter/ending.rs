@@ -38,7 +38,7 @@ impl<'a> Watch<'a> {
                 traceback,
             };
             let limit = match self.since.behind(&raised) {
-                Some(Limit::Disk) => Some(self.sandbox.no_space()),
+                Some(Limit::Disk) => self.sandbox.no_room(),
                 // It says nothing about why the program it called failed.
                 None if matches!(raised.name, "CalledProcessError" | "ExitCode") => {
                     self.sandbox.full_disk()

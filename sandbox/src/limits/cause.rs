@@ -40,20 +40,29 @@ impl Since {
 
     /// The limit that made a program raise this, if one did.
     pub fn behind(&self, error: &Raised<'_>) -> Option<Limit> {
-        let refused = || match self.confinement.processes_are_counted() {
-            true => self.hit() == Some(Limit::Processes),
-            // Nobody counts: it can only have been the limit.
-            false => true,
-        };
         match error.sign()? {
             Sign::Memory => Some(Limit::Memory),
+            // Where there is memory, the source was merely too deep.
+            Sign::Parser => (!self.has_memory()).then_some(Limit::Memory),
             Sign::Disk => Some(Limit::Disk),
+            Sign::Thread | Sign::Fork if self.refused() => Some(Limit::Processes),
             // A thread's stack is memory: where no thread was refused, it was that.
-            Sign::Thread if refused() => Some(Limit::Processes),
             Sign::Thread => Some(Limit::Memory),
-            Sign::Fork if refused() => Some(Limit::Processes),
-            Sign::Fork | Sign::Other => self.hit(),
+            Sign::Fork => None,
+            Sign::Child => self.hit(),
         }
+    }
+
+    fn refused(&self) -> bool {
+        let now = self.confinement.counters();
+        // Where nobody counts, it can only have been the limit.
+        !self.confinement.processes_are_counted()
+            || now.refused_processes > self.before.refused_processes
+    }
+
+    fn has_memory(&self) -> bool {
+        let memory = self.confinement.memory();
+        memory.charged.saturating_sub(memory.cache) < self.confinement.limits.memory / 2
     }
 }
 
@@ -72,35 +81,89 @@ pub struct Raised<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
     Memory,
+    /// What Python calls a lack of memory where source nests too deeply for its parser, too.
+    Parser,
     Disk,
     Thread,
     Fork,
-    /// Perhaps about a process that a limit has stopped.
-    Other,
+    /// A process that was started failed. Of nothing else may it be said that the counters, which
+    /// are those of the whole sandbox, explain it.
+    Child,
 }
 
+/// Exceptions that a process raises which has lost another one.
+const OF_A_LOST_CHILD: [&str; 13] = [
+    "BrokenExecutor",
+    "BrokenPipeError",
+    "BrokenProcessPool",
+    "CalledProcessError",
+    "ChildProcessError",
+    "ConnectionResetError",
+    "EOFError",
+    "ExitCode",
+    "IncompleteReadError",
+    // As torch, joblib and nbclient call it.
+    "DeadKernelError",
+    "ProcessExitedException",
+    "ProcessRaisedException",
+    "TerminatedWorkerError",
+];
+
 impl Raised<'_> {
-    /// `None` for what no limit ever raises.
+    /// `None` for what no limit is behind.
     fn sign(&self) -> Option<Sign> {
         let number = |number: i32| self.value.starts_with(&format!("[Errno {number}]"));
-        let own = [
-            "KeyboardInterrupt",
-            "SyntaxError",
-            "IndentationError",
-            "NameError",
-        ];
         Some(match self.name {
+            "MemoryError" if self.is_of_the_parser() => Sign::Parser,
             // NumPy's and Arrow's have names of their own.
             name if name.ends_with("MemoryError") => Sign::Memory,
-            name if own.contains(&name) => return None,
             _ if number(libc::ENOMEM) => Sign::Memory,
-            _ if number(libc::ENOSPC) || number(libc::EDQUOT) => Sign::Disk,
+            _ if number(libc::ENOSPC) || number(libc::EDQUOT) => {
+                // Watches and terminals are counted by the machine.
+                let about = format!("{} {}", self.value, self.last_line().unwrap_or_default());
+                if about.contains("inotify") || about.contains("pty") {
+                    return None;
+                }
+                Sign::Disk
+            }
             _ if self.value.contains("can't start new thread") => Sign::Thread,
             // The same number as of a socket that has nothing to read.
             _ if number(libc::EAGAIN) && self.traceback.contains("fork") => Sign::Fork,
-            _ => Sign::Other,
+            name if OF_A_LOST_CHILD.contains(&name) => Sign::Child,
+            // A worker of torch's, or whatever else tells how its process ended.
+            _ if self.value.contains("SIGKILL") || self.value.contains("killed by signal") => {
+                Sign::Child
+            }
+            _ => return None,
         })
     }
+
+    /// Whether it was raised while source was compiled: the cell's own, which has no frame, or some
+    /// that a program hands over.
+    fn is_of_the_parser(&self) -> bool {
+        self.value.is_empty()
+            && self.last_line().is_none_or(|line| {
+                ["eval(", "exec(", "compile(", "parse("]
+                    .iter()
+                    .any(|call| line.contains(call))
+            })
+    }
+
+    /// The line of source that raised it, as far as the traceback tells.
+    fn last_line(&self) -> Option<String> {
+        let plain = without_colours(self.traceback);
+        let line = plain.lines().rfind(|line| line.starts_with("--"))?;
+        let (_, line) = line.split_once("> ")?;
+        Some(line.to_owned())
+    }
+}
+
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| {
+        plain + part.split_once('m').map_or(part, |(_, rest)| rest)
+    })
 }
 
 #[cfg(test)]
@@ -110,7 +173,7 @@ mod tests {
     #[test]
     fn an_exception_shows_what_it_is_about() {
         let sign = |name, value| {
-            let traceback = "os.fork()";
+            let traceback = "----> 1 os.fork()";
             Raised {
                 name,
                 value,
@@ -142,7 +205,35 @@ mod tests {
             ),
             Some(Sign::Fork)
         );
-        assert_eq!(sign("CalledProcessError", "died"), Some(Sign::Other));
-        assert_eq!(sign("KeyboardInterrupt", ""), None);
+        assert_eq!(sign("CalledProcessError", "died"), Some(Sign::Child));
+        let text = "DataLoader worker (pid 7) is killed by signal: Killed.";
+        assert_eq!(sign("RuntimeError", text), Some(Sign::Child));
+        for name in ["KeyboardInterrupt", "KeyError", "SyntaxError", "TypeError"] {
+            assert_eq!(sign(name, "'x'"), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_line_that_raised_it_tells_more() {
+        let sign = |name, value, line: &str| {
+            let traceback = format!(
+                "Traceback\n\u{1b}[32m----> \u{1b}[39m\u{1b}[32m1\u{1b}[39m {line}\n\n{name}: {value}"
+            );
+            let traceback = &traceback;
+            Raised {
+                name,
+                value,
+                traceback,
+            }
+            .sign()
+        };
+        let full = "[Errno 28] No space left on device";
+        assert_eq!(sign("OSError", full, "os.write(1, b)"), Some(Sign::Disk));
+        assert_eq!(sign("OSError", full, "os.openpty()"), None);
+        let watches = "[Errno 28] inotify watch limit reached";
+        assert_eq!(sign("OSError", watches, "start()"), None);
+        let deep = "\u{1b}[38;5;28meval\u{1b}[39m('-' * 100000)";
+        assert_eq!(sign("MemoryError", "", deep), Some(Sign::Parser));
+        assert_eq!(sign("MemoryError", "", "[0] * n"), Some(Sign::Memory));
     }
 }

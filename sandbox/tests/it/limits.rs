@@ -102,6 +102,31 @@ async fn a_program_that_is_killed_for_memory_leaves_the_kernel_alone() {
 }
 
 #[tokio::test]
+async fn an_exception_that_no_limit_is_behind_stays_as_it_was_raised() {
+    let service = Service::start_with(&SMALL);
+    let sandbox = service.create().await;
+    let killed = "import subprocess, sys; subprocess.run([sys.executable, '-c', \"all = [b'x' * (8 << 20) for _ in range(100)]\"])";
+    let lines = execute(&sandbox, "python", &format!("{killed}\n{{}}['x']")).await;
+    assert_eq!(error(&lines), ("KeyError", "", "'x'"));
+    for (code, name, value) in [
+        ("eval('-' * 100000 + '1')", "MemoryError", ""),
+        (
+            "raise OSError(28, 'inotify watch limit reached')",
+            "OSError",
+            "[Errno 28] inotify watch limit reached",
+        ),
+        (
+            "raise OSError(28, 'No space left on device')",
+            "OSError",
+            "[Errno 28] No space left on device",
+        ),
+    ] {
+        let lines = execute(&sandbox, "python", code).await;
+        assert_eq!(error(&lines), (name, "", value), "{code}");
+    }
+}
+
+#[tokio::test]
 async fn shared_memory_is_memory() {
     let service = Service::start_with(&SMALL);
     let sandbox = service.create().await;
