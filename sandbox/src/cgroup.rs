@@ -208,16 +208,12 @@ impl Group {
         let Some(part) = self.part(Controller::Freezer) else {
             return Ok(false);
         };
-        part.set_frozen(true)?;
-        let start = Instant::now();
-        while !part.is_frozen()? {
-            if start.elapsed() > FREEZE_WITHIN {
-                part.set_frozen(false)?;
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        let frozen = part.freeze().await;
+        if frozen.is_err() {
+            // Nobody else knows that some of it stands.
+            part.set_frozen(false)?;
         }
-        Ok(true)
+        frozen.map(|()| true)
     }
 
     /// Lets frozen processes go on.
@@ -259,6 +255,18 @@ impl Drop for Group {
 }
 
 impl Part {
+    async fn freeze(&self) -> io::Result<()> {
+        self.set_frozen(true)?;
+        let start = Instant::now();
+        while !self.is_frozen()? {
+            if start.elapsed() > FREEZE_WITHIN {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
     fn set_frozen(&self, frozen: bool) -> io::Result<()> {
         match self.version {
             Version::V1 => v1::set_frozen(&self.directory, frozen),

@@ -4,6 +4,8 @@
 //! its time stands still. It cannot be spoken to: whoever wants it resumes it first, but for one
 //! that was made to resume by itself. It keeps its memory, too, so it is not kept for ever.
 
+use std::panic;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -137,13 +139,16 @@ impl Sandbox {
     }
 
     /// Stops everything in it, where it is. It ends after `keep` unless it is resumed.
-    pub(crate) async fn pause(&self, keep: Duration) -> Result<(), PauseError> {
-        self.pause_if(keep, |_| true).await
+    pub(crate) async fn pause(self: &Arc<Self>, keep: Duration) -> Result<(), PauseError> {
+        let sandbox = self.clone();
+        to_its_end(async move { sandbox.pause_if(keep, |_| true).await }).await
     }
 
     /// The same, unless its time was extended.
-    pub(crate) async fn pause_when_due(&self, keep: Duration) -> Result<(), PauseError> {
-        self.pause_if(keep, |life| life.until <= Utc::now()).await
+    pub(crate) async fn pause_when_due(self: &Arc<Self>, keep: Duration) -> Result<(), PauseError> {
+        let sandbox = self.clone();
+        let due = |life: Life| life.until <= Utc::now();
+        to_its_end(async move { sandbox.pause_if(keep, due).await }).await
     }
 
     async fn pause_if(
@@ -181,7 +186,15 @@ impl Sandbox {
 
     /// Lets everything in it go on, for `timeout` or as long as it was made for; `false` if it was
     /// not paused.
-    pub(crate) async fn resume(&self, timeout: Option<Duration>) -> Result<bool, ResumeError> {
+    pub(crate) async fn resume(
+        self: &Arc<Self>,
+        timeout: Option<Duration>,
+    ) -> Result<bool, ResumeError> {
+        let sandbox = self.clone();
+        to_its_end(async move { sandbox.go_on(timeout).await }).await
+    }
+
+    async fn go_on(&self, timeout: Option<Duration>) -> Result<bool, ResumeError> {
         let turn = self.lifecycle.turn.lock().await;
         if !self.life().paused {
             return Ok(false);
@@ -200,7 +213,7 @@ impl Sandbox {
     }
 
     /// Whether it can be spoken to; one that was made so is resumed for that.
-    pub(crate) async fn wake(&self) -> bool {
+    pub(crate) async fn wake(self: &Arc<Self>) -> bool {
         if !self.life().paused {
             return true;
         }
@@ -237,6 +250,19 @@ impl Sandbox {
             }
             wanted
         })
+    }
+}
+
+/// Carries out what must not be left half done when the caller goes away and is dropped: a sandbox
+/// that stands still while it is said to run.
+async fn to_its_end<T: Send + 'static>(change: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(change).await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => panic::resume_unwind(panic),
+            // The runtime itself ends.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

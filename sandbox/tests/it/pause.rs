@@ -1,7 +1,11 @@
 //! A paused sandbox stands still, is out of reach, and goes on where it was.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::fixture::{Sandbox, Service, is_alive, json, text, until};
 
@@ -96,6 +100,35 @@ async fn nothing_in_it_runs_until_it_is_resumed() {
         assert_ne!(activity(init).len(), 0);
         assert_eq!(connect(&sandbox).await, StatusCode::CREATED);
         until("it to go on", async || !stands_still().await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_no_sandbox_between_the_two() {
+    for service in [Service::start(), Service::start_ordinary(&[])] {
+        let sandbox = service.create().await;
+        sandbox
+            .shell("for i in $(seq 8); do (while true; do /bin/true; done) > /dev/null 2>&1 & done")
+            .await;
+        let host = service.address.trim_start_matches("http://");
+        for waited in 0..20 {
+            let path = format!("/sandboxes/{}/pause", sandbox.id);
+            let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n");
+            let mut caller = TcpStream::connect(host).await.unwrap();
+            caller.write_all(head.as_bytes()).await.unwrap();
+            // Each time it gets a little further.
+            for _ in 0..waited {
+                detail(&sandbox).await;
+            }
+            drop(caller);
+            until("it to be usable", async || {
+                connect(&sandbox).await;
+                let answer = execute(&sandbox, "print('up')");
+                let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
+                answer.is_ok_and(|text| text.contains("up\\n"))
+            })
+            .await;
+        }
     }
 }
 
