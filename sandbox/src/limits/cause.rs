@@ -121,7 +121,8 @@ impl Raised<'_> {
             _ if number(libc::ENOSPC) || number(libc::EDQUOT) => {
                 // Watches and terminals are counted by the machine.
                 let about = format!("{} {}", self.value, self.last_line().unwrap_or_default());
-                if about.contains("inotify") || about.contains("pty") {
+                let of_the_machine = ["inotify", "openpty", "forkpty", "pty.fork", "ptmx"];
+                if of_the_machine.iter().any(|what| about.contains(what)) {
                     return None;
                 }
                 Sign::Disk
@@ -143,19 +144,29 @@ impl Raised<'_> {
     fn is_of_the_parser(&self) -> bool {
         self.value.is_empty()
             && self.last_line().is_none_or(|line| {
-                ["eval(", "exec(", "compile(", "parse("]
+                ["eval(", "exec(", "compile("]
                     .iter()
-                    .any(|call| line.contains(call))
+                    .any(|call| calls(&line, call))
             })
     }
 
     /// The line of source that raised it, as far as the traceback tells.
     fn last_line(&self) -> Option<String> {
         let plain = without_colours(self.traceback);
-        let line = plain.lines().rfind(|line| line.starts_with("--"))?;
+        let line = plain
+            .lines()
+            .rfind(|line| line.starts_with('-') && line.contains("> "))?;
         let (_, line) = line.split_once("> ")?;
         Some(line.to_owned())
     }
+}
+
+/// Whether a line has this call of a built-in function; not of a method of the same name.
+fn calls(line: &str, call: &str) -> bool {
+    line.match_indices(call).any(|(start, _)| {
+        let before = line[..start].chars().next_back();
+        before.is_none_or(|before| !before.is_alphanumeric() && !"._".contains(before))
+    })
 }
 
 fn without_colours(text: &str) -> String {
@@ -229,11 +240,14 @@ mod tests {
         };
         let full = "[Errno 28] No space left on device";
         assert_eq!(sign("OSError", full, "os.write(1, b)"), Some(Sign::Disk));
+        assert_eq!(sign("OSError", full, "open('empty')"), Some(Sign::Disk));
         assert_eq!(sign("OSError", full, "os.openpty()"), None);
         let watches = "[Errno 28] inotify watch limit reached";
         assert_eq!(sign("OSError", watches, "start()"), None);
         let deep = "\u{1b}[38;5;28meval\u{1b}[39m('-' * 100000)";
         assert_eq!(sign("MemoryError", "", deep), Some(Sign::Parser));
-        assert_eq!(sign("MemoryError", "", "[0] * n"), Some(Sign::Memory));
+        for line in ["[0] * n", "model.eval()"] {
+            assert_eq!(sign("MemoryError", "", line), Some(Sign::Memory), "{line}");
+        }
     }
 }
