@@ -105,30 +105,29 @@ async fn nothing_in_it_runs_until_it_is_resumed() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_no_sandbox_between_the_two() {
-    for service in [Service::start(), Service::start_ordinary(&[])] {
-        let sandbox = service.create().await;
-        sandbox
-            .shell("for i in $(seq 8); do (while true; do /bin/true; done) > /dev/null 2>&1 & done")
-            .await;
-        let host = service.address.trim_start_matches("http://");
-        for waited in 0..20 {
-            let path = format!("/sandboxes/{}/pause", sandbox.id);
-            let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n");
-            let mut caller = TcpStream::connect(host).await.unwrap();
-            caller.write_all(head.as_bytes()).await.unwrap();
-            // Each time it gets a little further.
-            for _ in 0..waited {
-                detail(&sandbox).await;
-            }
-            drop(caller);
-            until("it to be usable", async || {
-                connect(&sandbox).await;
-                let answer = execute(&sandbox, "print('up')");
-                let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
-                answer.is_ok_and(|text| text.contains("up\\n"))
-            })
-            .await;
+    let service = Service::start();
+    let sandbox = service.create().await;
+    sandbox
+        .shell("for i in $(seq 8); do (while true; do /bin/true; done) > /dev/null 2>&1 & done")
+        .await;
+    let host = service.address.trim_start_matches("http://");
+    for waited in 0..20 {
+        let path = format!("/sandboxes/{}/pause", sandbox.id);
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n");
+        let mut caller = TcpStream::connect(host).await.unwrap();
+        caller.write_all(head.as_bytes()).await.unwrap();
+        // Each time it gets a little further.
+        for _ in 0..waited {
+            detail(&sandbox).await;
         }
+        drop(caller);
+        until("it to be usable", async || {
+            connect(&sandbox).await;
+            let answer = execute(&sandbox, "print('up')");
+            let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
+            answer.is_ok_and(|text| text.contains("up\\n"))
+        })
+        .await;
     }
 }
 
