@@ -26,6 +26,8 @@ JSON_BYTES = 1_000_000
 # What waits for its reader before the program has to wait: characters of a stream, and messages.
 UNREAD_TEXT = 256 * 1024
 UNREAD_MESSAGES = 16
+# The service takes no more than 64 MiB; what frames a message needs a little of that.
+MESSAGE_BYTES = 63 << 20
 
 
 # --- Environment variables of one execution ------------------------------------------------------
@@ -243,6 +245,9 @@ def hold_back(stream):
 
     def write_and_wait(text):
         nonlocal unread
+        if isinstance(text, str) and len(text) > UNREAD_TEXT:
+            pieces = range(0, len(text), UNREAD_TEXT)
+            return sum(write_and_wait(text[at : at + UNREAD_TEXT]) for at in pieces)
         count = write(text)
         unread += len(text)
         if unread >= UNREAD_TEXT and threading.current_thread() is not thread.thread:
@@ -269,6 +274,27 @@ def hold_back_messages(thread):
             time.sleep(0.005)
 
     thread.schedule = schedule_and_wait
+
+
+def limit_messages(session):
+    """The service ends a kernel that sends a larger message; whoever causes one is told before."""
+    serialize = session.serialize
+
+    def serialize_within_limit(message, ident=None):
+        parts = serialize(message, ident)
+        size = sum(len(part) for part in parts)
+        if size <= MESSAGE_BYTES:
+            return parts
+        content = message["content"]
+        if "traceback" in content:
+            shorter = {
+                "evalue": content["evalue"][:UNREAD_TEXT],
+                "traceback": [line[-UNREAD_TEXT:] for line in content["traceback"][-50:]],
+            }
+            return serialize({**message, "content": {**content, **shorter}}, ident)
+        raise ValueError(f"an output of {size} bytes is too large: {MESSAGE_BYTES} bytes are the most")
+
+    session.serialize = serialize_within_limit
 
 
 def end_program(code=None):
@@ -330,6 +356,7 @@ def main(settings):
         # The service knows the sockets already, so there is no connection file.
         def init_connection_file(self):
             self.session.key = settings["key"].encode()
+            limit_messages(self.session)
 
         def write_connection_file(self, **_):
             pass

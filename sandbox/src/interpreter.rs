@@ -12,6 +12,7 @@ mod execution;
 mod kernel;
 mod message;
 mod output;
+mod relay;
 mod routes;
 
 use std::collections::BTreeMap;

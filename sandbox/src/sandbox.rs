@@ -204,6 +204,11 @@ impl Sandbox {
         PathBuf::from(format!("/proc/self/fd/{}", self.run.as_raw_fd()))
     }
 
+    /// A path for a socket of the service's own, where nothing inside can reach it.
+    pub(crate) fn socket_of_service(&self, name: &str) -> PathBuf {
+        self.place.run().with_extension(name)
+    }
+
     /// Bytes used on its disk, and bytes it holds.
     pub(crate) fn disk(&self) -> (u64, u64) {
         let disk = match self.isolation {

@@ -20,6 +20,8 @@ use crate::sandbox::Sandbox;
 const DRIVER: &str = include_str!("bash.sh");
 /// Between the shell's end and the last output that is still in its pipes.
 const LAST_OUTPUT_WITHIN: Duration = Duration::from_millis(200);
+/// Of an exit code.
+const STATUS_DIGITS: usize = 10;
 
 /// Why a shell did not start.
 #[derive(Debug, Error)]
@@ -188,21 +190,51 @@ impl Stream {
     }
 }
 
-/// Takes the text that is safe to pass on, and the exit code if the end mark is there.
-fn take_text(held: &mut Vec<u8>, mark: &[u8]) -> (String, Option<i32>) {
-    if let Some(at) = held.windows(mark.len()).position(|window| window == mark) {
-        let status = &held[at + mark.len()..];
-        if let Some(length) = status.iter().position(|&byte| byte == 0) {
-            let status = std::str::from_utf8(&status[..length])
-                .ok()
-                .and_then(|text| text.parse().ok());
-            let text = String::from_utf8_lossy(&held[..at]).into_owned();
-            held.drain(..at + mark.len() + length + 1);
-            return (text, Some(status.unwrap_or(-1)));
+/// What follows a mark.
+enum Status {
+    /// The exit code, and how many bytes it takes.
+    Is(i32, usize),
+    /// It may become one.
+    Unfinished,
+    /// The mark is text like any other: the code knows the token, if it looks for it.
+    No,
+}
+
+impl Status {
+    fn read(bytes: &[u8]) -> Self {
+        let digits = bytes.iter().take(STATUS_DIGITS + 1);
+        let length = digits.take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = std::str::from_utf8(&bytes[..length]).ok();
+        let code = digits.and_then(|digits| digits.parse().ok());
+        match (bytes.get(length), code) {
+            _ if length > STATUS_DIGITS => Self::No,
+            (None, _) => Self::Unfinished,
+            (Some(0), Some(code)) => Self::Is(code, length + 1),
+            _ => Self::No,
         }
+    }
+}
+
+/// Takes the text that is safe to pass on, and the exit code if the end mark is there. Leaves no
+/// more than a mark, an unfinished exit code and an unfinished character.
+fn take_text(held: &mut Vec<u8>, mark: &[u8]) -> (String, Option<i32>) {
+    let mut from = 0;
+    while let Some(at) = held[from..]
+        .windows(mark.len())
+        .position(|window| window == mark)
+    {
+        let at = from + at;
+        let (taken, status) = match Status::read(&held[at + mark.len()..]) {
+            Status::Is(code, length) => (at + mark.len() + length, Some(code)),
+            Status::Unfinished => (at, None),
+            Status::No => {
+                from = at + 1;
+                continue;
+            }
+        };
         let text = String::from_utf8_lossy(&held[..at]).into_owned();
-        held.drain(..at);
-        return (text, None);
+        held.drain(..taken);
+        return (text, status);
     }
     // The last bytes may begin a mark, or be the first part of a character.
     let begins_mark = (0..held.len())
@@ -250,6 +282,41 @@ mod tests {
     #[test]
     fn text_without_an_end_is_not_held_back() {
         assert_eq!(read(b"prompt> ", 8), ("prompt> ".to_owned(), None));
+    }
+
+    #[test]
+    fn a_mark_without_an_exit_code_is_text() {
+        for text in [
+            "\0token \0",
+            "\0token 1x\0",
+            "\0token -1\0",
+            "\0token 99999999999\0",
+            "\0token 9999999999\0",
+            "\0token \0token 1 \0token",
+        ] {
+            let bytes = format!("{text}.\0token 3\0");
+            for step in 1..=bytes.len() {
+                let expected = (format!("{text}."), Some(3));
+                assert_eq!(read(bytes.as_bytes(), step), expected, "{step}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_stays_small() {
+        for (flood, step) in [("\0token ", 4096), ("\0token 1", 3), ("1", 7)] {
+            let bytes = format!("\0token {}", flood.repeat(20_000)).into_bytes();
+            let (mut held, mut all) = (Vec::new(), String::new());
+            for piece in bytes.chunks(step) {
+                held.extend_from_slice(piece);
+                let (text, status) = take_text(&mut held, b"\0token ");
+                assert_eq!(status, None);
+                assert!(held.len() <= 20, "{flood:?}: {}", held.len());
+                all += &text;
+            }
+            all += &String::from_utf8_lossy(&held);
+            assert!(all.as_bytes() == bytes, "{flood:?}");
+        }
     }
 
     #[test]

@@ -138,6 +138,14 @@ impl Engine {
         }
     }
 
+    /// How it ended, if it did.
+    fn exit(&self) -> Option<Exit> {
+        match self {
+            Self::Python(kernel) => kernel.exit(),
+            Self::Bash(shell) => shell.process().exit(),
+        }
+    }
+
     /// Runs code to its end; `Err` says how the engine ended instead.
     pub(crate) async fn execute(
         &mut self,
@@ -230,7 +238,7 @@ impl Turn {
     ) -> Result<(&mut Engine, Option<String>), StartError> {
         // It may also have ended between two executions.
         let ended = match &self.engine {
-            Some(engine) => engine.process().exit(),
+            Some(engine) => engine.exit(),
             None => Some(Exit::Lost),
         };
         if let Some(exit) = ended {

@@ -121,6 +121,19 @@ impl Ending {
         }
     }
 
+    /// The service ends it, because of what it did: `why` goes on after `it`.
+    pub(crate) fn stopped(engine: &str, why: &str, last_words: String) -> Self {
+        Self {
+            name: "KernelDied",
+            kind: "killed",
+            value: format!(
+                "{engine} was ended while the code ran because it {why}: its variables are lost, the next run starts a fresh one"
+            ),
+            last_words,
+            notice: String::new(),
+        }
+    }
+
     /// The code asked for it, which is its right; the next caller is told.
     pub(crate) fn wanted(notice: &str) -> Self {
         Self {

@@ -2,9 +2,11 @@
 //!
 //! Nothing that the sandboxed program can touch is trusted: the kernel's text and settings go in by
 //! stdin instead of files, and its sockets are opened without following links, so that a program
-//! that puts a link in their place cannot lead the service anywhere else.
+//! that puts a link in their place cannot lead the service anywhere else. What they say passes a
+//! [`Relay`] first.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
@@ -16,9 +18,9 @@ use jupyter_zmq_client::{Connection, RawMessage, RuntimeError};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use serde_json::json;
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeromq::{
@@ -29,6 +31,7 @@ use zeromq::{
 use super::ending::{Done, Ending, Watch, describe};
 use super::message::Message;
 use super::output::Output;
+use super::relay::{Loss, Relay};
 use crate::clock;
 use crate::limits::Limit;
 use crate::process::{Exit, Process, ProcessHandle, Spawn, SpawnError};
@@ -51,6 +54,9 @@ const LAST_MESSAGES_WITHIN: Duration = Duration::from_millis(200);
 /// Messages that wait for a slow caller; more wait in the kernel, which then stands still.
 const QUEUE: usize = 16;
 const LAST_WORDS_BYTES: usize = 4096;
+/// What a kernel may print before it says that it is ready; what the user has Python run at its
+/// start prints, too.
+const FIRST_WORDS_BYTES: u64 = 16 * 1024;
 
 /// Why a kernel did not start.
 #[derive(Debug, Error)]
@@ -91,6 +97,7 @@ pub(crate) struct Kernel {
     shell: Connection<DealerSendHalf>,
     listener: Arc<Listener>,
     words: Arc<LastWords>,
+    lost: watch::Receiver<Option<Loss>>,
     _readers: JoinSet<()>,
 }
 
@@ -135,22 +142,28 @@ impl Kernel {
             _ = handle.wait() => return Err(ended(&handle, &words, &mut readers, &watch).await),
         }
         let run = sandbox.run_dir_outside();
-        let sockets = [
-            open_socket(&run, &name, SHELL_SOCKET)?,
-            open_socket(&run, &name, IOPUB_SOCKET)?,
-        ];
-        let connected = timeout(CONNECT_WITHIN, connect(&sockets, &key)).await;
+        let (loss, lost) = watch::channel(None);
+        let mut addresses = Vec::new();
+        for number in [SHELL_SOCKET, IOPUB_SOCKET] {
+            let socket = open_socket(&run, &name, number)?;
+            let own = sandbox.socket_of_service(&format!("{name}-{number}"));
+            let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
+            let relay = Relay::open(Path::new(&path), own).await?;
+            addresses.push(relay.address());
+            readers.spawn(tell_loss(relay, loss.clone()));
+        }
+        let connected = timeout(CONNECT_WITHIN, connect(&addresses[0], &addresses[1], &key)).await;
         let (shell, iopub) = connected.map_err(|_| KernelError::Slow)??;
         let (shell, replies) = shell.split();
         let listener = Arc::new(Listener::default());
-        let [_, address] = sockets;
-        readers.spawn(listen(address, iopub, listener.clone()));
+        readers.spawn(listen(iopub, listener.clone()));
         readers.spawn(drain(replies));
         Ok(Self {
             process,
             shell,
             listener,
             words,
+            lost,
             _readers: readers,
         })
     }
@@ -158,6 +171,12 @@ impl Kernel {
     /// To signal it while it executes.
     pub(crate) fn process(&self) -> ProcessHandle {
         self.process.handle()
+    }
+
+    /// How it ended, if it did or is out of reach.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        let lost = self.lost.borrow().map(|_| Exit::Lost);
+        self.process.handle().exit().or(lost)
     }
 
     /// Runs code and passes on its outputs until the kernel is done with it.
@@ -185,31 +204,69 @@ impl Kernel {
         let handle = self.process.handle();
         if let Err(error) = self.shell.send(request).await {
             tracing::debug!("a kernel takes no request: {error}");
-            let exit = timeout(CONNECT_WITHIN, handle.wait())
-                .await
-                .unwrap_or(Exit::Lost);
-            return Err(self.ending(exit, watch));
+            return Err(self.parted(watch).await);
         }
         let mut failed = false;
-        let exit = tokio::select! {
+        let mut lost = self.lost.clone();
+        let ending = tokio::select! {
             biased;
             done = messages.pass_on(&mut failed, watch, outputs) => {
                 if done {
                     return Ok(Done { failed });
                 }
-                // The kernel closed its side; its end follows, or it is out of reach for good.
-                timeout(CONNECT_WITHIN, handle.wait()).await.unwrap_or(Exit::Lost)
+                return Err(self.parted(watch).await);
             }
-            exit = handle.wait() => {
-                let _ = timeout(LAST_MESSAGES_WITHIN, messages.pass_on(&mut failed, watch, outputs)).await;
-                exit
-            }
+            exit = handle.wait() => self.ending(exit, watch),
+            () = is_lost(&mut lost) => self.parted(watch).await,
         };
-        Err(self.ending(exit, watch))
+        let last = messages.pass_on(&mut failed, watch, outputs);
+        let _ = timeout(LAST_MESSAGES_WITHIN, last).await;
+        Err(ending)
     }
 
     fn ending(&self, exit: Exit, watch: &Watch<'_>) -> Ending {
         watch.ending("the Python kernel", exit, self.words.get())
+    }
+
+    /// The ending of one that is out of reach: its own, or it is of no use any more.
+    async fn parted(&self, watch: &Watch<'_>) -> Ending {
+        let mut lost = self.lost.clone();
+        // Its relay tells why a moment after it has let go.
+        let _ = timeout(LAST_MESSAGES_WITHIN, is_lost(&mut lost)).await;
+        let loss = *lost.borrow();
+        let why = match loss {
+            Some(Loss::Cut(breach)) => format!("sent {breach}"),
+            // As a rule it closed its side because it ends.
+            Some(Loss::Closed) | None => {
+                match timeout(CONNECT_WITHIN, self.process.handle().wait()).await {
+                    Ok(exit) => return self.ending(exit, watch),
+                    Err(_) => "closed its connection to the service".to_owned(),
+                }
+            }
+        };
+        Ending::stopped("the Python kernel", &why, self.words.get())
+    }
+}
+
+/// Waits for the end of a relay, and keeps the first that is told.
+async fn tell_loss(relay: Relay, lost: watch::Sender<Option<Loss>>) {
+    let loss = relay.run().await;
+    if let Loss::Cut(breach) = loss {
+        tracing::warn!("a kernel sent {breach}; it is ended");
+    }
+    lost.send_if_modified(|first| {
+        let is_first = first.is_none();
+        if is_first {
+            *first = Some(loss);
+        }
+        is_first
+    });
+}
+
+/// Never returns while the kernel is in reach.
+async fn is_lost(lost: &mut watch::Receiver<Option<Loss>>) {
+    if lost.wait_for(Option::is_some).await.is_err() {
+        pending().await
     }
 }
 
@@ -226,16 +283,25 @@ async fn hand_over(
     stdin.write_all(format!("{settings}\n").as_bytes()).await?;
     drop(stdin);
     let stdout = process.stdout.take();
-    let mut stdout =
-        BufReader::new(stdout.ok_or_else(|| io::Error::other("the kernel has no stdout"))?);
-    let mut line = String::new();
-    while line != "ready\n" {
+    until_ready(stdout.ok_or_else(|| io::Error::other("the kernel has no stdout"))?).await
+}
+
+async fn until_ready<R: AsyncRead + Unpin>(stdout: R) -> io::Result<R> {
+    let mut stdout = BufReader::new(stdout).take(FIRST_WORDS_BYTES);
+    let mut line = Vec::new();
+    while line != b"ready\n" {
         line.clear();
-        if stdout.read_line(&mut line).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        if stdout.read_until(b'\n', &mut line).await? == 0 {
+            return Err(match stdout.limit() {
+                0 => io::Error::other(format!(
+                    "it printed more than {} KiB before it was ready; see what Python runs at its start in the sandbox",
+                    FIRST_WORDS_BYTES >> 10
+                )),
+                _ => io::ErrorKind::UnexpectedEof.into(),
+            });
         }
     }
-    Ok(stdout.into_inner())
+    Ok(stdout.into_inner().into_inner())
 }
 
 async fn ended(
@@ -269,17 +335,15 @@ fn open_socket(run: &Path, name: &str, number: u8) -> io::Result<OwnedFd> {
 }
 
 async fn connect(
-    sockets: &[OwnedFd; 2],
+    shell_address: &str,
+    iopub_address: &str,
     key: &str,
 ) -> Result<(Connection<DealerSocket>, Connection<SubSocket>), ZmqError> {
-    let [shell_address, iopub_address] = sockets
-        .each_ref()
-        .map(|socket| format!("ipc:///proc/self/fd/{}", socket.as_raw_fd()));
     let mut shell = DealerSocket::new();
-    shell.connect(&shell_address).await?;
+    shell.connect(shell_address).await?;
     let mut iopub = SubSocket::new();
     iopub.subscribe("").await?;
-    iopub.connect(&iopub_address).await?;
+    iopub.connect(iopub_address).await?;
     // The kernel greets a subscriber; before that, its outputs would go nowhere.
     iopub.recv().await?;
     let session = "conductor";
@@ -360,10 +424,7 @@ impl Listener {
 }
 
 /// Reads on while nobody executes, too: unread broadcasts would fill the kernel's memory.
-///
-/// `_address` is what the connection's address names, and the connection tries that again when it
-/// is lost: the descriptor must outlive it, or its number might be another file's by then.
-async fn listen(_address: OwnedFd, mut iopub: Connection<SubSocket>, listener: Arc<Listener>) {
+async fn listen(mut iopub: Connection<SubSocket>, listener: Arc<Listener>) {
     loop {
         match iopub.socket.recv().await {
             Ok(message) => match listener.take(message, &iopub) {
@@ -409,5 +470,32 @@ async fn listen_to_words(mut pipe: pipe::Receiver, words: Arc<LastWords>) {
     let mut buffer = vec![0; 4096];
     while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
         words.add(&buffer[..count]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_kernel_is_ready_when_it_says_so_whatever_is_printed_before() {
+        let rest = until_ready(&b"hello\n\xff\nready\n"[..]).await;
+        assert_eq!(rest.expect("it is ready"), b"");
+        let error = until_ready(&b"hello\nread"[..]).await;
+        assert_eq!(
+            error.expect_err("it is not").kind(),
+            io::ErrorKind::UnexpectedEof
+        );
+    }
+
+    #[tokio::test]
+    async fn a_kernel_that_only_prints_is_given_up() {
+        for endless in [b'x', b'\n'] {
+            let Err(error) = until_ready(tokio::io::repeat(endless)).await else {
+                panic!("it is never ready");
+            };
+            let error = error.to_string();
+            assert!(error.contains("more than 16 KiB"), "{error}");
+        }
     }
 }

@@ -140,6 +140,15 @@ async fn a_flood_stops_with_its_caller() {
     }
 }
 
+/// The most memory that the service ever took, in kB.
+fn peak(interpreter: &Interpreter) -> u64 {
+    let lines = std::fs::read_to_string(format!("/proc/{}/status", interpreter.service.child.id()));
+    let lines = lines.expect("the service lives");
+    let peak = lines.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.expect("its peak").trim().trim_end_matches(" kB");
+    peak.parse::<u64>().expect("a number")
+}
+
 #[tokio::test]
 async fn a_caller_that_does_not_read_holds_the_program_back_and_loses_nothing() {
     let interpreter = Interpreter::start().await;
@@ -147,14 +156,6 @@ async fn a_caller_that_does_not_read_holds_the_program_back_and_loses_nothing() 
     let mut response = interpreter
         .send(Method::POST, "/execute", Some(json!({ "code": code })))
         .await;
-    let peak = || {
-        let lines =
-            std::fs::read_to_string(format!("/proc/{}/status", interpreter.service.child.id()));
-        let lines = lines.expect("the service lives");
-        let peak = lines.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.expect("its peak").trim().trim_end_matches(" kB");
-        peak.parse::<u64>().expect("a number")
-    };
     // Long enough for a program that nobody holds back to be done.
     interpreter
         .bash("for n in $(seq 20); do sleep 0.1; done")
@@ -172,7 +173,7 @@ async fn a_caller_that_does_not_read_holds_the_program_back_and_loses_nothing() 
     assert_eq!(output.lines().count(), 200);
     assert!(output.ends_with('\n') && output.contains("\n199 xxx"));
     assert_eq!(of(&lines, "result").len(), 1);
-    let peak = peak();
+    let peak = peak(&interpreter);
     assert!(peak < 150_000, "the service took {peak} kB");
 }
 
@@ -216,6 +217,105 @@ async fn code_that_ends_itself_asks_or_digs_too_deep_keeps_the_context() {
         let text = errors[0]["value"].as_str().expect("text");
         assert!(text.contains(value), "{code}: {text}");
         assert!(of(&lines, "stderr").is_empty(), "{code}: {lines:#?}");
+        assert_eq!(stdout(&interpreter.python("print(kept)").await), "1\n");
+    }
+}
+
+/// Opens what the kernel is connected by, and writes to it in the kernel's name.
+const AS_THE_KERNEL: &str = r#"
+import os, socket
+def sockets():
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            one = socket.socket(fileno=os.dup(int(number)))
+            one.getpeername()
+        except OSError:
+            continue
+        if one.family == socket.AF_UNIX and one.type == socket.SOCK_STREAM:
+            yield one
+"#;
+
+/// A message that never ends.
+const FLOOD: &str = r#"
+import select, threading
+frame = b"\x03" + (4 << 20).to_bytes(8, "big") + bytes(4 << 20)
+def flood(one):
+    left = memoryview(frame)
+    while True:
+        select.select([], [one], [])
+        try:
+            left = left[one.send(left):] or memoryview(frame)
+        except BlockingIOError:
+            pass
+for one in list(sockets()):
+    threading.Thread(target=flood, args=(one,), daemon=True).start()
+"#;
+
+#[tokio::test]
+async fn what_a_kernel_says_cannot_cost_the_service_or_its_other_sandboxes() {
+    let interpreter = Interpreter::start().await;
+    let neighbour = interpreter.service.create().await;
+    for (attack, sent) in [
+        (
+            "for one in sockets(): one.send(b'\\x02' + (1 << 62).to_bytes(8, 'big'))",
+            "larger than 64 MiB",
+        ),
+        (
+            "for one in sockets(): one.send(b'\\x06' + (1 << 40).to_bytes(8, 'big'))",
+            "a command larger than 64 KiB",
+        ),
+        (
+            "for one in sockets(): one.send(b'\\x01\\x00' * 100)",
+            "more than 64 parts",
+        ),
+        (FLOOD, "larger than 64 MiB"),
+    ] {
+        let code = format!("{AS_THE_KERNEL}\n{attack}\nimport time; time.sleep(600)");
+        let lines = interpreter.python(&code).await;
+        let error = of(&lines, "error");
+        assert_eq!(error.len(), 1, "{attack}: {lines:#?}");
+        assert_eq!(
+            (&error[0]["name"], &error[0]["kind"]),
+            (&json!("KernelDied"), &json!("killed")),
+            "{attack}: {lines:#?}"
+        );
+        let value = error[0]["value"].as_str().expect("text");
+        assert!(value.contains(sent), "{attack}: {value}");
+        assert_eq!(
+            lines.last().expect("a line")["type"],
+            "unexpected_end_of_execution"
+        );
+        assert_eq!(neighbour.shell("echo here").await.stdout, "here\n");
+        assert_eq!(stdout(&interpreter.python("print('new')").await), "new\n");
+    }
+    let peak = peak(&interpreter);
+    assert!(peak < 400_000, "the service took {peak} kB");
+    // Nothing is left of the service's own sockets.
+    let run = std::fs::read_dir(interpreter.service.run_directory()).expect("a directory");
+    let names = run.map(|entry| entry.expect("an entry").file_name());
+    let sockets: Vec<_> = names
+        .filter(|name| name.to_string_lossy().contains(".k"))
+        .collect();
+    assert!(sockets.is_empty(), "{sockets:?}");
+}
+
+#[tokio::test]
+async fn an_output_that_is_too_large_for_a_message_is_shortened_or_an_error_of_the_code() {
+    let interpreter = Interpreter::start().await;
+    let lines = interpreter
+        .python("kept = 1; print('x' * (70 << 20))")
+        .await;
+    assert_eq!(stdout(&lines).len(), (70 << 20) + 1);
+    for code in [
+        "display({'text/plain': 'x' * (70 << 20)}, raw=True)",
+        "raise ValueError('x' * (40 << 20))",
+    ] {
+        let lines = interpreter.python(code).await;
+        let names: Vec<_> = of(&lines, "error")
+            .iter()
+            .map(|error| error["name"].clone())
+            .collect();
+        assert_eq!(names, ["ValueError"], "{code}");
         assert_eq!(stdout(&interpreter.python("print(kept)").await), "1\n");
     }
 }
