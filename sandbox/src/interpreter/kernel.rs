@@ -208,7 +208,7 @@ impl Kernel {
         }
         let mut failed = false;
         let mut lost = self.lost.clone();
-        let ending = tokio::select! {
+        let exit = tokio::select! {
             biased;
             done = messages.pass_on(&mut failed, watch, outputs) => {
                 if done {
@@ -216,12 +216,15 @@ impl Kernel {
                 }
                 return Err(self.parted(watch).await);
             }
-            exit = handle.wait() => self.ending(exit, watch),
-            () = is_lost(&mut lost) => self.parted(watch).await,
+            exit = handle.wait() => Some(exit),
+            () = is_lost(&mut lost) => None,
         };
         let last = messages.pass_on(&mut failed, watch, outputs);
         let _ = timeout(LAST_MESSAGES_WITHIN, last).await;
-        Err(ending)
+        Err(match exit {
+            Some(exit) => self.ending(exit, watch),
+            None => self.parted(watch).await,
+        })
     }
 
     fn ending(&self, exit: Exit, watch: &Watch<'_>) -> Ending {
