@@ -173,8 +173,8 @@ mod tests {
         kernel.write_all(&hello()).await.expect("room");
         drop(kernel);
         let _ = service.write_all(b"anything").await;
-        let mut heard = Vec::new();
-        service.read_to_end(&mut heard).await.expect("bytes");
+        let mut heard = vec![0; hello().len()];
+        service.read_exact(&mut heard).await.expect("bytes");
         assert_eq!(heard, hello());
         assert_eq!(running.await.expect("it ends"), Loss::Closed);
     }
