@@ -172,7 +172,7 @@ impl Confinement {
             match by(Controller::Memory) {
                 Some(group) => format!("memory: {} a sandbox, {group}", Size(*memory)),
                 None => format!(
-                    "memory: {} a sandbox, WATCHED several times a second, because no control group can be made",
+                    "memory: {} a sandbox, WATCHED several times a second, because no control group can be made; no memfd, no System V memory",
                     Size(*memory)
                 ),
             },

@@ -44,6 +44,7 @@ use crate::protocol::{Handshake, Isolation, Setup, Storage};
 use crate::sandbox::RUN;
 use crate::wire;
 use oom::OomScore;
+use spawn::Terms;
 
 /// A step of the start that failed.
 #[derive(Debug, Error)]
@@ -83,8 +84,8 @@ pub fn main() -> ExitCode {
         }
     };
     match start(&sockets) {
-        Ok(Some((isolation, oom_score))) => {
-            serve::serve(sockets, isolation, oom_score);
+        Ok(Some((terms, oom_score))) => {
+            serve::serve(sockets, terms, oom_score);
             ExitCode::SUCCESS
         }
         Ok(None) => ExitCode::SUCCESS,
@@ -103,7 +104,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Up to the point where requests can be served; `None` in the process that only gave birth to PID 1.
-fn start(sockets: &Sockets) -> Result<Option<(Isolation, OomScore)>, StepError> {
+fn start(sockets: &Sockets) -> Result<Option<(Terms, OomScore)>, StepError> {
     let (message, beside) = wire::receive_all(&sockets.control).step("listen to the service")?;
     let Handshake::Setup(setup) = message else {
         return Err(out_of_turn());
@@ -118,7 +119,7 @@ fn start(sockets: &Sockets) -> Result<Option<(Isolation, OomScore)>, StepError> 
             OomScore::open()?
         }
     };
-    rlimits::settle(&setup.rlimits, setup.isolation)?;
+    let open_files = rlimits::settle(&setup.rlimits, setup.isolation)?;
     silence_stderr().step("close stderr")?;
     let run = match &setup.storage {
         Storage::Host { run } => run,
@@ -127,10 +128,14 @@ fn start(sockets: &Sockets) -> Result<Option<(Isolation, OomScore)>, StepError> 
     let run = storage::run_directory(run)?;
     if setup.isolation == Isolation::Namespaces {
         // Last, for it holds for everything that follows.
-        seccomp::install()?;
+        seccomp::install(setup.memory_is_counted)?;
     }
     tell(sockets, &Handshake::Ready, &[run.as_fd()])?;
-    Ok(Some((setup.isolation, oom_score)))
+    let terms = Terms {
+        isolation: setup.isolation,
+        open_files,
+    };
+    Ok(Some((terms, oom_score)))
 }
 
 /// In the new PID 1, inside at last; `None` in the process that gave birth to it.

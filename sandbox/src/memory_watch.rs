@@ -2,6 +2,11 @@
 //! the largest process when all of them together have too much.
 //!
 //! What a process can take between two looks is bounded by its own limit of data.
+//!
+//! Only what processes have mapped is seen. The calls that make other memory are absent then (see
+//! the seccomp filter of the init); files in `/dev/shm` and on a disk in memory come on top, each up to
+//! its own size: half of the memory, and the disk. Not seen are pages of an anonymous shared mapping
+//! that a program has put out of its own sight (`MADV_DONTNEED`).
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -36,6 +36,8 @@ pub struct Setup {
     pub storage: Storage,
     /// Bytes of `/dev/shm`.
     pub shared_memory: u64,
+    /// Whether a control group counts all memory, also what no process has mapped.
+    pub memory_is_counted: bool,
     /// What each process may use.
     pub rlimits: Rlimits,
     /// Host paths that appear inside at the same place, read-only. Absent ones are an error.

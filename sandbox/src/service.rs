@@ -309,6 +309,7 @@ impl Service {
                     hostname,
                     storage,
                     shared_memory: limits.memory / 2,
+                    memory_is_counted: confinement.memory_is_limited(),
                     rlimits: confinement.rlimits(),
                     read_only: service.read_only.clone(),
                 };

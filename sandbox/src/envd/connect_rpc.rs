@@ -72,7 +72,9 @@ impl RpcError {
             (_, Some(libc::EEXIST)) => Self::already_exists(message),
             (_, Some(libc::EACCES | libc::EPERM | libc::EROFS)) => Self::permission_denied(message),
             (_, Some(libc::ELOOP)) => Self::failed_precondition(message),
-            (_, Some(libc::ENOSPC | libc::EDQUOT)) => Self::resource_exhausted(message),
+            (_, Some(libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ETOOMANYREFS)) => {
+                Self::resource_exhausted(message)
+            }
             (
                 _,
                 Some(

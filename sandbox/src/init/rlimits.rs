@@ -11,17 +11,12 @@ const LOCKED_BYTES: u64 = 1 << 20;
 const QUEUE_BYTES: u64 = 800 << 10;
 const PENDING_SIGNALS: u64 = 4096;
 
-/// What everything started from here on inherits.
-pub fn settle(rlimits: &Rlimits, isolation: Isolation) -> Result<(), StepError> {
+/// What everything started from here on inherits. Returns how many files a program may have open.
+pub fn settle(rlimits: &Rlimits, isolation: Isolation) -> Result<u64, StepError> {
     nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
     let mut limits = vec![
         (Resource::RLIMIT_CORE, 0, "forbid core dumps"),
         (Resource::RLIMIT_DATA, rlimits.data, "limit data"),
-        (
-            Resource::RLIMIT_NOFILE,
-            rlimits.open_files,
-            "limit open files",
-        ),
         (
             Resource::RLIMIT_MEMLOCK,
             LOCKED_BYTES,
@@ -49,5 +44,11 @@ pub fn settle(rlimits: &Rlimits, isolation: Isolation) -> Result<(), StepError> 
         let limit = limit.min(most);
         setrlimit(resource, limit, limit).step(step)?;
     }
-    Ok(())
+    // The init keeps all it can get. The kernel lets a process pass descriptors on while those under
+    // way, of all processes of its user outside, are no more than this limit of its own: programs that
+    // leave many under way must stop at their limit, far from the init's.
+    let step = "limit open files";
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).step(step)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).step(step)?;
+    Ok(rlimits.open_files.min(most))
 }

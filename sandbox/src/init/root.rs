@@ -12,7 +12,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
 };
 
-use super::{Step, StepError, proc, storage};
+use super::{Step, StepError, proc, storage, watch};
 use crate::protocol::{Setup, USER_ID};
 use crate::sandbox::{HOME, RUN};
 
@@ -42,6 +42,15 @@ const ETC: [&str; 16] = [
     "timezone",
 ];
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Settings of the sandbox's own user namespace.
+const OF_THE_USER: [(&str, u64); 3] = [
+    // Nothing inside needs user namespaces, and they are where kernels break.
+    ("max_user_namespaces", 0),
+    // Charged to the service's user, too, who has 128 as a rule for all sandboxes and itself.
+    ("max_inotify_instances", watch::INSTANCES),
+    ("max_inotify_watches", watch::WATCHES),
+];
 
 // From linux/mount.h; see mount_setattr(2).
 pub const READ_ONLY: u64 = 1;
@@ -182,9 +191,10 @@ pub fn build(
     )?;
     let options = format!("mode=1777,size={}", setup.shared_memory);
     mount("tmpfs", &stage.join("dev/shm"), flags, &options)?;
-    // Nothing inside needs user namespaces, and they are where kernels break.
-    fs::write(stage.join("proc/sys/user/max_user_namespaces"), "0")
-        .step("forbid user namespaces inside")?;
+    for (name, most) in OF_THE_USER {
+        fs::write(stage.join("proc/sys/user").join(name), most.to_string())
+            .step(&format!("limit '{name}'"))?;
+    }
     proc::cover(stage)?;
     std::env::set_current_dir(stage).step("enter the new root")?;
     // The old root lands on top of the new one, and is let go: no path leads back.

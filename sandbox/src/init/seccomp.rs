@@ -38,6 +38,13 @@ const REFUSED_IOCTLS: [u64; 3] = [libc::TIOCSTI, libc::TIOCLINUX, libc::TIOCSETD
 /// Native, and the two old ones that programs ask for; `0xffff_ffff` only asks which one is set.
 const PERSONALITIES: [u64; 5] = [0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff];
 const SOCKET_TYPE: u64 = 0xf;
+/// Make memory that is nobody's: it stays when no process has it mapped.
+const UNMAPPED_MEMORY: [c_long; 4] = [
+    libc::SYS_memfd_create,
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+];
 
 /// Whether this kernel has seccomp filters.
 fn available() -> bool {
@@ -62,14 +69,20 @@ pub fn layer() -> String {
 }
 
 /// Installs the filters, for good, in this process and all that it starts.
-pub fn install() -> Result<(), StepError> {
+///
+/// Where memory is counted process by process, what no process has mapped must not come to be.
+pub fn install(memory_is_counted: bool) -> Result<(), StepError> {
     let Some(architecture) = architecture().filter(|_| available()) else {
         return Ok(());
     };
     let listed = listed(architecture)
         .map_err(io::Error::other)
         .step("write the seccomp filter")?;
-    for filter in [&listed[..], &unknown()] {
+    let mut absent = vec![libc::SYS_clone3];
+    if !memory_is_counted {
+        absent.extend(UNMAPPED_MEMORY);
+    }
+    for filter in [&listed[..], &unknown(&absent)] {
         apply_filter(filter)
             .map_err(io::Error::other)
             .step("install the seccomp filter")?;
@@ -160,8 +173,9 @@ fn rule(conditions: &[(u8, SeccompCmpOp, u64)]) -> Result<SeccompRule, BackendEr
 }
 
 /// `ENOSYS` for `clone3`, whose flags are in memory where a filter cannot look (C libraries use
-/// `clone` then), for calls newer than the list, and for those of the x32 numbering.
-fn unknown() -> [sock_filter; 5] {
+/// `clone` then) and whatever else is absent, for calls newer than the list, and for those of the x32
+/// numbering.
+fn unknown(absent: &[c_long]) -> Vec<sock_filter> {
     let instruction = |code: u32, jt, jf, k: u32| sock_filter {
         code: code as u16,
         jt,
@@ -172,12 +186,17 @@ fn unknown() -> [sock_filter; 5] {
     let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     let greater = libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K;
     let answer = libc::BPF_RET | libc::BPF_K;
-    [
-        // The number, the first field of `struct seccomp_data`. The architecture is checked already.
-        instruction(load, 0, 0, 0),
-        instruction(equal, 2, 0, libc::SYS_clone3 as u32),
+    // The number, the first field of `struct seccomp_data`. The architecture is checked already.
+    let mut program = vec![instruction(load, 0, 0, 0)];
+    for (index, call) in absent.iter().enumerate() {
+        // To the last instruction: over the rest of these, and the two after them.
+        let over = (absent.len() - index - 1 + 2) as u8;
+        program.push(instruction(equal, over, 0, *call as u32));
+    }
+    program.extend([
         instruction(greater, 1, 0, NEWEST as u32),
         instruction(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
         instruction(answer, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
-    ]
+    ]);
+    program
 }

@@ -17,12 +17,13 @@ use nix::unistd::Pid;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::oom::OomScore;
+use super::spawn::Terms;
 use super::{Sockets, files, spawn, suspend};
 use crate::protocol::{Exit, Failure, FromInit, Isolation, Numbered, Reply, Request};
 use crate::wire;
 
 /// Serves until the service closes the control socket, or it breaks.
-pub fn serve(sockets: Sockets, isolation: Isolation, oom_score: OomScore) {
+pub fn serve(sockets: Sockets, terms: Terms, oom_score: OomScore) {
     let Sockets { control, files } = sockets;
     // Blocked before the thread starts, so that it inherits the mask and only we hear of children.
     let mut children = SigSet::empty();
@@ -37,11 +38,11 @@ pub fn serve(sockets: Sockets, isolation: Isolation, oom_score: OomScore) {
         control,
         spawned: HashSet::new(),
         oom_score,
-        isolation,
+        terms,
     };
     // An error here means that the service is gone.
     let _ = init.run(&signals);
-    if isolation == Isolation::None {
+    if terms.isolation == Isolation::None {
         kill_descendants();
     }
 }
@@ -50,7 +51,7 @@ struct Init {
     control: OwnedFd,
     spawned: HashSet<Pid>,
     oom_score: OomScore,
-    isolation: Isolation,
+    terms: Terms,
 }
 
 impl Init {
@@ -106,27 +107,37 @@ impl Init {
 
     fn answer(&mut self, message: Numbered<Request>) -> io::Result<()> {
         let (reply, descriptors) = match message.request {
-            Request::Spawn(request) => match self
-                .oom_score
-                .raised(|| spawn::spawn(&request, self.isolation))
-            {
-                Ok(spawned) => {
-                    self.spawned.insert(Pid::from_raw(spawned.pid as i32));
-                    (Reply::Spawned { pid: spawned.pid }, spawned.descriptors)
+            Request::Spawn(request) => {
+                match self.oom_score.raised(|| spawn::spawn(&request, self.terms)) {
+                    Ok(spawned) => {
+                        self.spawned.insert(Pid::from_raw(spawned.pid as i32));
+                        (Reply::Spawned { pid: spawned.pid }, spawned.descriptors)
+                    }
+                    Err(failure) => (Reply::Failed(failure), Vec::new()),
                 }
-                Err(failure) => (Reply::Failed(failure), Vec::new()),
-            },
+            }
             Request::Signal { pid, signal, group } => {
                 (self.signal(pid, signal, group).into(), Vec::new())
             }
-            Request::Suspend => (suspend::suspend(self.isolation).into(), Vec::new()),
-            Request::Resume => (suspend::resume(self.isolation).into(), Vec::new()),
+            Request::Suspend => (suspend::suspend(self.terms.isolation).into(), Vec::new()),
+            Request::Resume => (suspend::resume(self.terms.isolation).into(), Vec::new()),
             Request::Connect { port, ipv6 } => with_descriptor(connect(port, ipv6)),
             Request::ListenTcp { port } => with_descriptor(listen_tcp(port)),
             Request::ListenUnix { path } => with_descriptor(listen_unix(&path)),
             request => files::answer(request),
         };
-        send(&self.control, message.id, reply, descriptors)
+        let started = match &reply {
+            Reply::Spawned { pid } => Some(Pid::from_raw(*pid as i32)),
+            _ => None,
+        };
+        if !send(&self.control, message.id, reply, descriptors)?
+            && let Some(pid) = started
+        {
+            // Nobody knows of it.
+            self.spawned.remove(&pid);
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        Ok(())
     }
 
     fn signal(&self, pid: u32, signal: i32, group: bool) -> io::Result<()> {
@@ -140,7 +151,9 @@ impl Init {
         match group {
             // A group may outlive its leader. In an own pid namespace its number can then only be
             // the sandbox's own; outside one it may by now be anyone's.
-            true if known || self.isolation == Isolation::Namespaces => Ok(killpg(pid, signal)?),
+            true if known || self.terms.isolation == Isolation::Namespaces => {
+                Ok(killpg(pid, signal)?)
+            }
             false if known => Ok(kill(pid, signal)?),
             _ => Err(Errno::ESRCH.into()),
         }
@@ -157,23 +170,26 @@ fn serve_files(socket: OwnedFd) {
     }
 }
 
-fn send(socket: &OwnedFd, id: u64, reply: Reply, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+/// `Ok(false)`: a failure was told in place of the reply. An error means that the socket broke.
+fn send(socket: &OwnedFd, id: u64, reply: Reply, descriptors: Vec<OwnedFd>) -> io::Result<bool> {
     let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
-    match wire::send(socket, &FromInit::Reply { id, reply }, &borrowed) {
-        // Nothing was sent: the answer is too long for a frame.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => wire::send(
-            socket,
-            &FromInit::Reply {
-                id,
-                reply: Reply::Failed(Failure {
-                    errno: libc::E2BIG,
-                    message: error.to_string(),
-                }),
-            },
-            &[],
-        ),
-        outcome => outcome,
-    }
+    let failure = match wire::send(socket, &FromInit::Reply { id, reply }, &borrowed) {
+        Ok(()) => return Ok(true),
+        // In both cases nothing was sent. The answer is too long for a frame:
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Failure {
+            errno: libc::E2BIG,
+            message: error.to_string(),
+        },
+        // Programs, also of other sandboxes where all have one user outside, left many under way.
+        Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => Failure {
+            errno: libc::ETOOMANYREFS,
+            message: "programs have too many descriptors under way between sockets; try again later, or raise the service's hard limit of open files".to_owned(),
+        },
+        Err(error) => return Err(error),
+    };
+    let reply = Reply::Failed(failure);
+    wire::send(socket, &FromInit::Reply { id, reply }, &[])?;
+    Ok(false)
 }
 
 /// Begins a connection; whether it comes about is seen by whoever holds the socket.

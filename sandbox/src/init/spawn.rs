@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::PipeFlags;
@@ -13,6 +14,15 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use crate::protocol::{Failure, Isolation, SpawnRequest};
+
+/// What holds for every program.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    /// Whether the sandbox has namespaces.
+    pub isolation: Isolation,
+    /// Files that one process may have open; the init may have more.
+    pub open_files: u64,
+}
 
 /// A started program.
 pub struct Spawned {
@@ -23,7 +33,7 @@ pub struct Spawned {
 }
 
 /// Starts a program. A missing working directory is `ENOTDIR`, so that it differs from a missing program.
-pub fn spawn(request: &SpawnRequest, isolation: Isolation) -> Result<Spawned, Failure> {
+pub fn spawn(request: &SpawnRequest, terms: Terms) -> Result<Spawned, Failure> {
     if !fs::metadata(&request.cwd).is_ok_and(|metadata| metadata.is_dir()) {
         return Err(Failure {
             errno: libc::ENOTDIR,
@@ -48,7 +58,7 @@ pub fn spawn(request: &SpawnRequest, isolation: Isolation) -> Result<Spawned, Fa
     };
     let with_terminal = request.pty.is_some();
     // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
-    unsafe { command.pre_exec(move || detach(with_terminal, isolation)) };
+    unsafe { command.pre_exec(move || detach(with_terminal, terms)) };
     let child = command.spawn()?;
     Ok(Spawned {
         pid: child.id(),
@@ -57,13 +67,14 @@ pub fn spawn(request: &SpawnRequest, isolation: Isolation) -> Result<Spawned, Fa
 }
 
 /// In the child, before exec.
-fn detach(with_terminal: bool, isolation: Isolation) -> io::Result<()> {
+fn detach(with_terminal: bool, terms: Terms) -> io::Result<()> {
     SigSet::empty().thread_set_mask()?;
+    setrlimit(Resource::RLIMIT_NOFILE, terms.open_files, terms.open_files)?;
     rustix::process::setsid()?;
     if with_terminal {
         rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
     }
-    if isolation == Isolation::None {
+    if terms.isolation == Isolation::None {
         // With a pid namespace the kernel does this, thoroughly.
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     }

@@ -26,6 +26,10 @@ use crate::wire;
 
 /// How many directories one watch may follow; each takes kernel memory.
 const DIRECTORIES: usize = 8192;
+/// Instances of inotify in one sandbox: the service has at most 32 watches, programs the rest.
+pub const INSTANCES: u64 = 48;
+/// What all of them follow together.
+pub const WATCHES: u64 = 16_384;
 const STACK: usize = 256 << 10;
 
 /// What fsnotify asks for, whose events E2B's clients know.
@@ -47,8 +51,18 @@ pub fn watch(path: &Path, recursive: bool, entries: bool) -> Result<OwnedFd, Fai
             message: "it is not a directory".to_owned(),
         });
     }
-    let inotify =
-        inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).map_err(io::Error::from)?;
+    let inotify = match inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
+        Ok(inotify) => inotify,
+        Err(Errno::MFILE) => {
+            return Err(Failure {
+                errno: libc::EMFILE,
+                message: format!(
+                    "all instances of inotify are taken, of which a sandbox has {INSTANCES} and the user of the service a number for all; end programs that watch files, or stop a watch"
+                ),
+            });
+        }
+        Err(error) => return Err(io::Error::from(error).into()),
+    };
     let mut watch = Watch {
         inotify,
         root: path.to_owned(),

@@ -1,9 +1,10 @@
 //! More of the machine than a sandbox may have. The limits are low: what fails to hold does no harm.
 
+use reqwest::StatusCode;
 use serde_json::json;
 
-use super::{outcome, refused};
-use crate::fixture::{Service, until};
+use super::{PRELUDE, outcome, refused};
+use crate::fixture::{Events, Sandbox, Service, until};
 
 const LOW: [&str; 10] = [
     "--disk-mib",
@@ -31,6 +32,9 @@ attempts! { LOW;
     take_more_processes,
     take_more_threads,
     fill_the_service_with_output,
+    leave_descriptors_under_way,
+    take_all_inotify_instances,
+    keep_memory_that_no_process_has,
 }
 
 async fn take_more_disk(service: Service) {
@@ -189,4 +193,104 @@ async fn fill_the_service_with_output(service: Service) {
         .unwrap();
     let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(kilobytes < 200 << 10, "{peak}");
+}
+
+/// Runs Python that says `ready` and holds what it took until the stream is dropped; with what it said.
+async fn hold(sandbox: &Sandbox<'_>, code: &str) -> (Events, String) {
+    let code = format!(
+        "{PRELUDE}\n{code}\nopen('taken', 'w').write(taken)\nos.rename('taken', 'ready')\nsignal.pause()"
+    );
+    let process = json!({ "cmd": "python", "args": ["-c", code] });
+    let mut events = sandbox
+        .open(json!({ "process": process, "stdin": false }))
+        .await;
+    events.pid().await;
+    let mut taken = String::new();
+    until("the program holds what it can get", async || {
+        // Also seen by the service: a program can be started all the while.
+        taken = sandbox.shell("cat ready 2> /dev/null").await.stdout;
+        !taken.is_empty()
+    })
+    .await;
+    (events, taken)
+}
+
+async fn leave_descriptors_under_way(service: Service) {
+    let (sandbox, other) = (service.create().await, service.create().await);
+    let code = "
+import array
+one, two = socket.socketpair()
+one.setblocking(False)
+taken = ''
+try:
+    for _ in range(100):
+        one.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [two.fileno()] * 253))])
+except OSError as e: taken = errno.errorcode[e.errno]";
+    let (_held, taken) = hold(&sandbox, code).await;
+    assert_eq!(taken, "ETOOMANYREFS");
+    let third = service.create().await;
+    for sandbox in [&sandbox, &other, &third] {
+        assert_eq!(sandbox.shell("echo up").await.stdout, "up\n");
+        let answer = sandbox
+            .envd(reqwest::Method::GET, "/files?path=/etc/hostname")
+            .send()
+            .await;
+        assert_eq!(answer.expect("an answer").status(), StatusCode::OK);
+    }
+}
+
+async fn take_all_inotify_instances(service: Service) {
+    let (sandbox, other) = (service.create().await, service.create().await);
+    let code = "
+taken = 0
+while libc.inotify_init1(0) != -1: taken += 1
+taken = f'{taken} {errno.errorcode[ctypes.get_errno()]}'";
+    let (_held, taken) = hold(&sandbox, code).await;
+    assert_eq!(taken, "48 EMFILE");
+    let watch = async |sandbox: &Sandbox<'_>| {
+        let message = json!({ "path": "/home/user" });
+        sandbox
+            .rpc("filesystem.Filesystem/CreateWatcher", message)
+            .await
+    };
+    let (_, refusal) = watch(&sandbox).await;
+    assert_eq!(refusal["code"], "resource_exhausted", "{refusal}");
+    let (status, answer) = watch(&other).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+/// Ways to fill memory, 40 MiB after 40 MiB, that no process has mapped.
+const UNMAPPED: [&str; 2] = [
+    "for _ in range(20): fd = os.dup(os.memfd_create('x')); [os.write(fd, bytes(1 << 20)) for _ in range(40)]; os.dup(fd)",
+    "
+libc.shmat.restype = ctypes.c_void_p
+for _ in range(20):
+    segment = libc.shmget(0, 40 << 20, 0o1600)
+    if segment == -1: raise OSError(ctypes.get_errno(), '')
+    at = libc.shmat(segment, None, 0)
+    ctypes.memset(at, 1, 40 << 20)
+    libc.shmdt(ctypes.c_void_p(at))",
+];
+
+async fn keep_memory_that_no_process_has(service: Service) {
+    let other = service.create().await;
+    for attempt in UNMAPPED {
+        let sandbox = service.create().await;
+        // Killed by its control group, or refused.
+        refused(&sandbox, attempt, &["", "ENOSYS", "ENOMEM"]).await;
+    }
+    assert_eq!(other.shell("echo up").await.stdout, "up\n");
+}
+
+#[tokio::test]
+async fn memory_that_no_process_has_cannot_be_had_where_none_counts_it() {
+    let service = Service::start_ordinary(&LOW);
+    let sandbox = service.create().await;
+    for attempt in UNMAPPED {
+        refused(&sandbox, attempt, &["ENOSYS"]).await;
+    }
+    for queue in ["libc.msgget(0, 0o1600)", "libc.semget(0, 1, 0o1600)"] {
+        let get = format!("if {queue} == -1: raise OSError(ctypes.get_errno(), '')");
+        refused(&sandbox, &get, &["ENOSYS"]).await;
+    }
 }
