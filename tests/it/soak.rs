@@ -13,7 +13,7 @@ async fn sandboxes_and_apps_that_have_ended_leave_nothing() {
     let outcome = soak.run(&conductor).await;
     for what in [
         "processes",
-        "files of their sockets",
+        "files of the sandboxes",
         "sandbox: descriptors",
     ] {
         assert!(

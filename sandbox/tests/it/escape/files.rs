@@ -58,7 +58,7 @@ async fn read_a_file_of_the_machine(service: Service) {
     refused(&sandbox, &read, &OUT_OF_SIGHT).await;
     for path in [
         "/etc/shadow",
-        "/root",
+        "/etc/gshadow",
         "/var/log",
         "/boot",
         "/etc/hosts.allow",
