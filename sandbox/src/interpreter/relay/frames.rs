@@ -170,7 +170,15 @@ mod tests {
         assert_eq!(outcome(&largest), Ok(()));
         let parts = vec![frame(MORE, 1); 63];
         let last = frame(0, 1);
-        let bytes = stream(&[&parts[..], &[last.clone()], &parts[..], &[last]].concat());
+        let bytes = stream(
+            &[
+                &parts[..],
+                std::slice::from_ref(&last),
+                &parts[..],
+                std::slice::from_ref(&last),
+            ]
+            .concat(),
+        );
         assert_eq!(outcome(&bytes), Ok(()));
     }
 
