@@ -42,6 +42,7 @@ mod service;
 mod storage;
 mod unread;
 mod wire;
+mod zygote;
 
 pub use config::Config;
 pub use service::{ServeError, Service, serve};

@@ -73,6 +73,12 @@ struct Serve {
     /// Run programs as plain children of the service. For trusted code only.
     #[arg(long)]
     insecure_no_isolation: bool,
+    /// Start each Python program from scratch, not as a fork of a process that has the libraries.
+    #[arg(long)]
+    no_zygote: bool,
+    /// Serve only once that process is ready, which takes some seconds.
+    #[arg(long, conflicts_with = "no_zygote")]
+    wait_for_zygote: bool,
 }
 
 #[derive(Args)]
@@ -166,6 +172,8 @@ impl From<Serve> for Config {
             } else {
                 Isolation::Namespaces
             },
+            zygote: !arguments.no_zygote,
+            wait_for_zygote: arguments.wait_for_zygote,
             api_keys: arguments.api_keys.into_iter().map(Into::into).collect(),
             read_only: arguments.read_only,
             uid_base: arguments.uid_base,

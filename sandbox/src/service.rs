@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -31,10 +31,11 @@ use crate::metrics::{self, History};
 use crate::outside_id::{OutsideId, first_outside_id};
 use crate::place::{Place, PlaceError};
 use crate::process::{Exit, Spawn, SpawnError};
-use crate::protocol::{Isolation, Setup};
+use crate::protocol::{Isolation, Setup, Shim};
 use crate::routing;
 use crate::sandbox::{Profile, Sandbox};
 use crate::storage::{DiskError, Disks};
+use crate::zygote::Zygote;
 
 /// After a shutdown signal, open connections get this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -115,6 +116,8 @@ pub struct Service {
     read_only: Vec<PathBuf>,
     disks: Disks,
     launcher: Launcher,
+    shim: Option<Shim>,
+    zygote: OnceLock<Arc<Zygote>>,
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
     first_outside_id: Option<u32>,
     outside_ids: Arc<Mutex<BTreeSet<u32>>>,
@@ -162,6 +165,8 @@ impl Service {
             meters: Arc::default(),
             allow_egress: config.allow_egress.clone().into(),
             launcher: Launcher::new(&config.init_program),
+            shim: find_shim(&config, &python),
+            zygote: OnceLock::new(),
             python,
             read_only,
             sandboxes: Mutex::default(),
@@ -177,11 +182,30 @@ impl Service {
             Isolation::Namespaces => ServeError::NoIsolation(error),
             Isolation::None => ServeError::NoSandbox(error),
         })?;
+        service.start_zygote()?;
+        if let Some(zygote) = service
+            .zygote
+            .get()
+            .filter(|_| service.config.wait_for_zygote)
+        {
+            zygote.ready().await;
+        }
         for layer in layers::active(&service.config, &service.disks, &tried) {
             tracing::info!("isolation: {layer}");
         }
         tokio::spawn(metrics::sample(Arc::downgrade(&service)));
         Ok(service)
+    }
+
+    /// It gets ready while sandboxes are served already.
+    fn start_zygote(&self) -> io::Result<()> {
+        if let Some(shim) = &self.shim {
+            let scratch = self.state.root().join("zygote");
+            std::fs::create_dir_all(&scratch)?;
+            let zygote = Zygote::start(self.python.clone(), shim.interpreter.clone(), scratch)?;
+            let _ = self.zygote.set(Arc::new(zygote));
+        }
+        Ok(())
     }
 
     /// Serves until `shutdown` resolves, then ends all sandboxes.
@@ -311,6 +335,7 @@ impl Service {
                     shared_memory: limits.memory / 2,
                     rlimits: confinement.rlimits(),
                     read_only: service.read_only.clone(),
+                    shim: service.shim.clone(),
                 };
                 let outside = user.map_or(Outside::Own, Outside::Id);
                 let launched = service
@@ -326,7 +351,28 @@ impl Service {
             control,
             files,
             run,
+            entrance,
         } = launched;
+        let closed = CancellationToken::new();
+        let (settled, is_settled) = watch::channel(false);
+        if let Some(zygote) = self.zygote.get().cloned() {
+            settled.send_replace(!zygote.is_ready());
+            let (confinement, closed) = (confinement.clone(), closed.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = zygote.ready() => {}
+                    () = closed.cancelled() => return,
+                }
+                let enter = move || zygote.enter(&entrance, &confinement);
+                let outcome = tokio::task::spawn_blocking(enter).await;
+                if let Ok(Err(error)) = outcome
+                    && !closed.is_cancelled()
+                {
+                    tracing::warn!(%error, "Python starts in the plain way in a sandbox");
+                }
+                settled.send_replace(true);
+            });
+        }
         if !confinement.memory_is_limited() {
             tokio::spawn(memory_watch::watch(Arc::downgrade(&confinement)));
         }
@@ -338,12 +384,13 @@ impl Service {
             lifecycle: Lifecycle::begin(started_at, timeout, on_timeout),
             control: Arc::new(Link::new(control)?),
             files: Link::new(files)?,
-            closed: CancellationToken::new(),
+            closed,
             egress: Egress::closed(),
             meters: self.meters.clone(),
             processes: Default::default(),
             watchers: Default::default(),
             isolation,
+            settled: is_settled,
             python: self.python.clone(),
             interpreter: OnceCell::new(),
             init,
@@ -422,6 +469,30 @@ async fn watch_over(service: std::sync::Weak<Service>, sandbox: Arc<Sandbox>) {
     }
     if let Some(service) = service.upgrade() {
         service.kill(&sandbox.id).await;
+    }
+}
+
+/// What stands in for the interpreter, where sandboxes have a zygote.
+fn find_shim(config: &Config, python: &Path) -> Option<Shim> {
+    if !config.zygote || config.isolation == Isolation::None {
+        return None;
+    }
+    let find = || -> io::Result<Shim> {
+        // Both are built together.
+        let program = std::env::current_exe()?.with_file_name("shim");
+        std::fs::metadata(&program)?;
+        Ok(Shim {
+            program,
+            bin: python.parent().unwrap_or(Path::new("/")).to_owned(),
+            interpreter: python.canonicalize()?,
+        })
+    };
+    match find() {
+        Ok(shim) => Some(shim),
+        Err(error) => {
+            tracing::warn!(%error, "no program 'shim' beside this one: Python starts in the plain way");
+            None
+        }
     }
 }
 

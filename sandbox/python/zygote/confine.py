@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import struct
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -24,6 +25,8 @@ LANDLOCK_RESTRICT_SELF = 446
 MADV_COLLAPSE = 25
 SIGKILL = 9
 EINVAL = 22
+# As the init gives them.
+PROGRAMS = 500
 
 
 class Failed(Exception):
@@ -62,6 +65,26 @@ def enter(namespaces, user):
         pass  # an ordinary user may not change groups in a namespace; the kernel insists
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
+
+
+def limit(limits):
+    """What every process of the sandbox is limited to, by the names of setrlimit(2)."""
+    for name, value in limits.items():
+        number = getattr(resource, name)
+        most = resource.getrlimit(number)[1]
+        value = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(number, (value, value))
+
+
+def raise_oom_score():
+    """Programs go first when memory runs out, not what they are forked from."""
+    try:
+        with open("/proc/self/oom_score_adj", "r+") as score:
+            if int(score.read()) < PROGRAMS:
+                score.seek(0)
+                score.write(str(PROGRAMS))
+    except (OSError, ValueError):
+        pass  # it is only the order in which processes go
 
 
 def confine(landlock, filters):

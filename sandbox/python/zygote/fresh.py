@@ -168,6 +168,7 @@ def renew_token(workflow):
 def become(request, shelf):
     """Returns what the bootstrap is to call, and how that ends. Runs in the new process."""
     confine.die_with_parent()
+    confine.raise_oom_score()
     os.setpgid(0, 0)
     interpreter = os.fsdecode(request.interpreter)
     arguments = [os.fsdecode(argument) for argument in request.arguments]

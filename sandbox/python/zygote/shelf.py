@@ -97,11 +97,13 @@ class Observer:
 
         class Observed(environment):
             def __getitem__(self, name):
-                note(name)
+                if isinstance(name, str):
+                    note(name)
                 return environment.__getitem__(self, name)
 
             def __contains__(self, name):
-                note(name)
+                if isinstance(name, str):
+                    note(name)
                 return environment.__contains__(self, name)
 
         builtins.__import__ = observed_import

@@ -52,21 +52,27 @@ def serve(channel, baseline, settings):
             break
         for descriptor in descriptors:
             os.close(descriptor)
-    line, *namespaces = descriptors
-    landlock = namespaces.pop() if message["landlock"] else None
-    line = socket.socket(fileno=line)
+    line = socket.socket(fileno=descriptors.pop(0))
+    landlock = descriptors.pop() if message["landlock"] else None
     try:
         # The service puts this process under the sandbox's limits before it does anything else.
         line.sendall(struct.pack("=I", os.getpid()))
         if line.recv(1) != b"g":
             os._exit(1)
         filters = [bytes.fromhex(text) for text in message["seccomp"]]
-        if namespaces:
-            confine.enter(namespaces, message["user"])
-            if os.fork() != 0:
-                os._exit(0)
-            confine.confine(landlock, filters)
-        for descriptor in namespaces + ([landlock] if landlock is not None else []):
+        confine.enter(descriptors, message["user"])
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid != 0:
+            # As numbered where the service is; the other one may speak after that.
+            line.sendall(struct.pack("=I", pid))
+            os._exit(0)
+        os.close(writer)
+        os.read(reader, 1)
+        os.close(reader)
+        confine.limit(message["limits"])
+        confine.confine(landlock, filters)
+        for descriptor in descriptors if landlock is None else [*descriptors, landlock]:
             os.close(descriptor)
         listener = fork_server.listen(message["socket"])
         line.sendall(b"ready\n")
@@ -77,6 +83,7 @@ def serve(channel, baseline, settings):
             os._exit(1)
     line.close()
     os.chdir("/")
+    confine.show_as([b"conductor-zygote"])
     return fork_server.serve(listener, shelf, fresh)
 
 

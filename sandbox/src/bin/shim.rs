@@ -36,6 +36,8 @@ const ACCEPT_WITHIN: Timespec = Timespec {
 };
 /// The kernel's own limit per message.
 const MAX_DESCRIPTORS: usize = 253;
+/// The libraries count towards a process's limits, though their memory is shared.
+const ROOM_FOR_LIBRARIES: u64 = 1 << 30;
 /// Sent by the kernel itself: by a terminal, that is, and to the whole process group.
 const FROM_KERNEL: i32 = 0x80;
 
@@ -139,7 +141,11 @@ fn environment_is_usual() -> bool {
 }
 
 fn is_early(name: &[u8]) -> bool {
-    const USUAL: [&[u8]; 3] = [b"PYTHONUNBUFFERED", b"PYTHONDONTWRITEBYTECODE", b"PYTHON_COLORS"];
+    const USUAL: [&[u8]; 3] = [
+        b"PYTHONUNBUFFERED",
+        b"PYTHONDONTWRITEBYTECODE",
+        b"PYTHON_COLORS",
+    ];
     const EARLY: [&[u8]; 10] = [
         b"PYTHON",
         b"LD_",
@@ -262,9 +268,12 @@ fn request(
         // SAFETY: the kernel writes one rlimit, which lives through the call.
         let outcome = unsafe { libc::getrlimit(number, &raw mut limit) };
         nix::errno::Errno::result(outcome)?;
-        let memory = [libc::RLIMIT_AS, libc::RLIMIT_DATA].contains(&number);
-        if memory && limit.rlim_cur != libc::RLIM_INFINITY {
-            // What the libraries take would count, though it is shared.
+        let least = match number {
+            libc::RLIMIT_AS => libc::RLIM_INFINITY,
+            libc::RLIMIT_DATA => ROOM_FOR_LIBRARIES,
+            _ => 0,
+        };
+        if limit.rlim_cur < least {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         bytes.extend(limit.rlim_cur.to_ne_bytes());

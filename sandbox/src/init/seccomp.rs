@@ -63,18 +63,40 @@ pub fn layer() -> String {
 
 /// Installs the filters, for good, in this process and all that it starts.
 pub fn install() -> Result<(), StepError> {
-    let Some(architecture) = architecture().filter(|_| available()) else {
-        return Ok(());
-    };
-    let listed = listed(architecture)
-        .map_err(io::Error::other)
-        .step("write the seccomp filter")?;
-    for filter in [&listed[..], &unknown()] {
-        apply_filter(filter)
+    for filter in filters()? {
+        apply_filter(&filter)
             .map_err(io::Error::other)
             .step("install the seccomp filter")?;
     }
     Ok(())
+}
+
+/// In the order in which they are installed.
+fn filters() -> Result<Vec<BpfProgram>, StepError> {
+    let Some(architecture) = architecture().filter(|_| available()) else {
+        return Ok(Vec::new());
+    };
+    let listed = listed(architecture)
+        .map_err(io::Error::other)
+        .step("write the seccomp filter")?;
+    Ok(vec![listed, unknown().to_vec()])
+}
+
+/// The filters as the kernel reads them (`struct sock_filter`), in hexadecimal digits.
+pub fn encoded() -> Result<Vec<String>, StepError> {
+    let encode = |instruction: &sock_filter| {
+        let sock_filter { code, jt, jf, k } = instruction;
+        let [a, b] = code.to_ne_bytes();
+        let [c, d, e, f] = k.to_ne_bytes();
+        [a, b, *jt, *jf, c, d, e, f]
+            .map(|byte| format!("{byte:02x}"))
+            .concat()
+    };
+    let filters = filters()?;
+    Ok(filters
+        .iter()
+        .map(|filter| filter.iter().map(encode).collect())
+        .collect())
 }
 
 fn architecture() -> Option<TargetArch> {
