@@ -36,6 +36,8 @@ pub struct Config {
     pub zygote: bool,
     /// Whether to serve only once that process is ready. `--wait-for-zygote`
     pub wait_for_zygote: bool,
+    /// How many sandboxes wait with a started kernel for whoever asks next. `--pool`
+    pub pool: usize,
     /// The program that knows `init`: the service itself, except in tests.
     pub init_program: PathBuf,
 }
@@ -56,6 +58,7 @@ impl Config {
             keep_paused: Duration::from_secs(86_400),
             zygote: true,
             wait_for_zygote: false,
+            pool: 1,
             init_program: PathBuf::from("/proc/self/exe"),
         }
     }

@@ -32,6 +32,7 @@ mod meters;
 mod metrics;
 mod outside_id;
 mod place;
+mod pool;
 pub mod process;
 mod process_tree;
 pub mod protocol;

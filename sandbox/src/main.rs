@@ -73,6 +73,9 @@ struct Serve {
     /// Run programs as plain children of the service. For trusted code only.
     #[arg(long)]
     insecure_no_isolation: bool,
+    /// How many sandboxes to keep ready, with a started kernel, for whoever asks next.
+    #[arg(long, default_value_t = 1, overrides_with = "pool")]
+    pool: usize,
     /// Start each Python program from scratch, not as a fork of a process that has the libraries.
     #[arg(long)]
     no_zygote: bool,
@@ -172,6 +175,7 @@ impl From<Serve> for Config {
             } else {
                 Isolation::Namespaces
             },
+            pool: arguments.pool,
             zygote: !arguments.no_zygote,
             wait_for_zygote: arguments.wait_for_zygote,
             api_keys: arguments.api_keys.into_iter().map(Into::into).collect(),

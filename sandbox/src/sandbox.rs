@@ -151,6 +151,13 @@ impl Sandbox {
         })
     }
 
+    /// From here on it is a caller's.
+    pub(crate) fn claim(&mut self, profile: Profile, timeout: Duration) {
+        self.started_at = Utc::now();
+        self.lifecycle = Lifecycle::begin(self.started_at, timeout, profile.on_timeout);
+        self.profile = profile;
+    }
+
     /// A zygote that is entering is a matter of milliseconds, and worth them.
     async fn settle(&self) {
         let mut settled = self.settled.clone();

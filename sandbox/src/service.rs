@@ -14,12 +14,14 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cgroup::Cgroups;
 use crate::clock;
 use crate::config::Config;
 use crate::confinement::Confinement;
 use crate::egress::{Egress, EgressError, Entry, Policy};
+use crate::interpreter::{ContextError, Interpreter};
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
 use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
@@ -30,6 +32,7 @@ use crate::meters::Meters;
 use crate::metrics::{self, History};
 use crate::outside_id::{OutsideId, first_outside_id};
 use crate::place::{Place, PlaceError};
+use crate::pool::{Pool, Waiting};
 use crate::process::{Exit, Spawn, SpawnError};
 use crate::protocol::{Isolation, Setup, Shim};
 use crate::routing;
@@ -39,6 +42,9 @@ use crate::zygote::Zygote;
 
 /// After a shutdown signal, open connections get this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
+
+/// A full disk, say, may have room again.
+const PREPARE_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Why the service did not start, or stopped.
 #[derive(Debug, Error)]
@@ -90,6 +96,9 @@ pub enum CreateError {
     /// Its sockets, its note, or its id.
     #[error("cannot set up the sandbox: {0}")]
     Io(#[from] io::Error),
+    /// Its kernel.
+    #[error(transparent)]
+    Kernel(#[from] ContextError),
     /// Its first program.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -118,6 +127,7 @@ pub struct Service {
     launcher: Launcher,
     shim: Option<Shim>,
     zygote: OnceLock<Arc<Zygote>>,
+    pool: Pool,
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
     first_outside_id: Option<u32>,
     outside_ids: Arc<Mutex<BTreeSet<u32>>>,
@@ -167,6 +177,7 @@ impl Service {
             launcher: Launcher::new(&config.init_program),
             shim: find_shim(&config, &python),
             zygote: OnceLock::new(),
+            pool: Pool::new(config.pool),
             python,
             read_only,
             sandboxes: Mutex::default(),
@@ -214,10 +225,13 @@ impl Service {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
+        let filling = (self.config.pool > 0)
+            .then(|| AbortOnDropHandle::new(tokio::spawn(self.clone().fill_pool())));
         let service = self.clone();
         let ending = async move {
             shutdown.await;
             service.closing.cancel();
+            drop(filling);
             // Ends the streams and connections that lead into sandboxes.
             service.end_all().await;
         };
@@ -251,10 +265,26 @@ impl Service {
         timeout: Duration,
     ) -> Result<Arc<Sandbox>, CreateError> {
         let start = Instant::now();
-        let sandbox = Arc::new(self.make(profile, timeout).await?);
+        let (sandbox, started_with) = match self.pool.take() {
+            Some(waiting) => {
+                let mut sandbox = waiting.sandbox;
+                sandbox.claim(profile, timeout);
+                (sandbox, Some(waiting.environment))
+            }
+            None => (self.make(profile, timeout).await?, None),
+        };
+        let sandbox = Arc::new(sandbox);
         if let Err(error) = sandbox.apply(policy).await {
             sandbox.end().await;
             return Err(error.into());
+        }
+        if let (Some(before), Some(interpreter)) = (started_with, sandbox.interpreter().get()) {
+            let mut changed = sandbox.environment();
+            changed.retain(|name, value| before.get(name) != Some(value));
+            if let Err(error) = interpreter.set_environment(changed).await {
+                sandbox.end().await;
+                return Err(error.into());
+            }
         }
         self.lock().insert(sandbox.id.clone(), sandbox.clone());
         tokio::spawn(watch_over(Arc::downgrade(self), sandbox.clone()));
@@ -296,7 +326,45 @@ impl Service {
         true
     }
 
+    /// Keeps the pool full until the service ends.
+    async fn fill_pool(self: Arc<Self>) {
+        if let Some(zygote) = self.zygote.get() {
+            zygote.ready().await;
+        }
+        loop {
+            self.pool.room().await;
+            match self.prepare().await {
+                Ok(waiting) => self.pool.put(waiting),
+                Err(error) => {
+                    tracing::warn!(%error, "no sandbox can be prepared; trying again");
+                    tokio::time::sleep(PREPARE_AGAIN_AFTER).await;
+                }
+            }
+        }
+    }
+
+    async fn prepare(self: &Arc<Self>) -> Result<Waiting, CreateError> {
+        let sandbox = self.make(Profile::default(), Duration::MAX).await?;
+        match Interpreter::started(&sandbox).await {
+            Ok(interpreter) => {
+                // Nobody else has the sandbox, so nobody else can have set it.
+                let _ = sandbox.interpreter().set(interpreter);
+                let environment = sandbox.environment();
+                Ok(Waiting {
+                    sandbox,
+                    environment,
+                })
+            }
+            Err(error) => {
+                sandbox.end().await;
+                Err(error.into())
+            }
+        }
+    }
+
     async fn end_all(&self) {
+        let waiting = self.pool.drain();
+        join_all(waiting.iter().map(|waiting| waiting.sandbox.end())).await;
         let ids: Vec<_> = self.lock().keys().cloned().collect();
         join_all(ids.iter().map(|id| self.kill(id))).await;
     }

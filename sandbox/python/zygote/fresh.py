@@ -182,7 +182,7 @@ def become(request, shelf):
         here = "gone"
 
     def be_real():
-        real = os.path.join(os.path.dirname(interpreter), ".conductor", "real")
+        real = os.path.join(os.path.dirname(interpreter), ".conductor", "python")
         os.execv(real, [interpreter, *arguments])
 
     try:
@@ -324,12 +324,15 @@ def adopt_surroundings(request):
             pass
     variables = dict(variable.partition(b"=")[::2] for variable in request.variables)
     time_zone = os.environb.get(b"TZ")
-    for name in list(os.environb):
-        if name not in variables:
-            del os.environb[name]
+    variables.pop(b"", None)
+    for name in set(os.environb) - set(variables):
+        os.unsetenv(name)
     for name, value in variables.items():
-        if name and os.environb.get(name) != value:
-            os.environb[name] = value
+        if os.environb.get(name) != value:
+            os.putenv(name, value)
+    # In their order.
+    os.environ._data.clear()
+    os.environ._data.update(variables)
     if os.environb.get(b"TZ") != time_zone:
         time.tzset()
 

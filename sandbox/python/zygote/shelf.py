@@ -126,6 +126,7 @@ class Shelf:
         self.after = {}
         self.native = set()
         self.top_level = frozenset()
+        self.placed = frozenset()
         self.path = None
         self.verdicts = {}
 
@@ -154,6 +155,8 @@ class Shelf:
         }
         for name in self.modules:
             del sys.modules[name]
+        # Some are on no path: a library has made them, under a name of the top level.
+        self.placed = {name for name in self.modules if "." not in name and self.is_found(name)}
         self.top_level = frozenset(name for name in self.modules if "." not in name)
         # Before all others: a built-in module would be made a second time.
         sys.meta_path.insert(0, self)
@@ -234,15 +237,14 @@ class Shelf:
         key = (top, *sys.path)
         verdict = self.verdicts.get(key)
         if verdict is None:
-            verdict = self.verdicts[key] = self.is_first_on_path(top)
+            verdict = self.verdicts[key] = top not in self.placed or self.is_found(top)
         return verdict
 
-    def is_first_on_path(self, top):
+    def is_found(self, top):
+        """Whether a look on the path leads to the module that is here."""
         known = getattr(self.modules.get(top), "__spec__", None)
-        if known is None or not known.has_location:
-            return True
         found = PathFinder.find_spec(top)
-        return found is not None and found.origin == known.origin
+        return None not in (known, found) and found.origin == known.origin
 
     def bring(self, name):
         """Put a module's company into `sys.modules`, and do what loading them would have done."""

@@ -32,9 +32,9 @@ def serve(channel, baseline, settings):
     """Returns in a process that is to run a program: what to call, and where it is called from."""
     baseline = frozenset(baseline)
     sys.path.pop(0)  # the working directory, which the program may have, but not the zygote
-    shelf = load(baseline, settings["libraries"])
     confine.die_with_parent()
     confine.adopt_orphans()
+    shelf = load(baseline, settings["libraries"])
     # Ends of children are nobody's concern here: the system forgets them at once.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

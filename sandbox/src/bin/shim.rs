@@ -7,8 +7,8 @@
 //! is no zygote, or the command line asks for what a fork cannot give, it executes the real
 //! interpreter: the same, only slower.
 //!
-//! It lies in `<environment>/bin/.conductor/` with two links: `real` leads to the interpreter, and
-//! `socket` to the zygote. It starts in a millisecond, so it uses no runtime but the C library's.
+//! It lies in `<environment>/bin/.conductor/` with two links: `python` leads to the interpreter,
+//! and `socket` to the zygote. It starts in a millisecond, so it uses no runtime but the C library's.
 #![no_main]
 
 use std::ffi::{OsStr, OsString};
@@ -73,7 +73,7 @@ pub extern "C" fn main() -> libc::c_int {
             end_like(status);
         }
     }
-    let error = Command::new(own.join("real"))
+    let error = Command::new(own.join("python"))
         .arg0(&interpreter)
         .args(&arguments)
         .exec();

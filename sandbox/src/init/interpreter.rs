@@ -48,7 +48,7 @@ pub fn build(stage: &Path, shim: &Shim, sources: Vec<Source>) -> Result<(), Step
         for source in sources {
             root::attach(stage, source)?;
         }
-        symlink(&shim.interpreter, own.join("real"))?;
+        symlink(&shim.interpreter, own.join("python"))?;
         symlink(Path::new(RUN).join(SOCKET), own.join("socket"))?;
         for name in names {
             let leads = match name.to_string_lossy().starts_with("python") {

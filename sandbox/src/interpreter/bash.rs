@@ -23,7 +23,7 @@ const LAST_OUTPUT_WITHIN: Duration = Duration::from_millis(200);
 
 /// Why a shell did not start.
 #[derive(Debug, Error)]
-pub(crate) enum ShellError {
+pub enum ShellError {
     /// Its process did not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),

@@ -54,7 +54,7 @@ const LAST_WORDS_BYTES: usize = 4096;
 
 /// Why a kernel did not start.
 #[derive(Debug, Error)]
-pub(crate) enum KernelError {
+pub enum KernelError {
     /// Its process did not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -91,6 +91,7 @@ pub(crate) struct Kernel {
     shell: Connection<DealerSendHalf>,
     listener: Arc<Listener>,
     words: Arc<LastWords>,
+    lasting: BTreeMap<String, String>,
     _readers: JoinSet<()>,
 }
 
@@ -151,8 +152,14 @@ impl Kernel {
             shell,
             listener,
             words,
+            lasting: BTreeMap::new(),
             _readers: readers,
         })
+    }
+
+    /// Variables that the next execution sets for good.
+    pub(crate) fn set_environment(&mut self, variables: BTreeMap<String, String>) {
+        self.lasting = variables;
     }
 
     /// To signal it while it executes.
@@ -179,8 +186,9 @@ impl Kernel {
             allow_stdin: false,
             stop_on_error: false,
         };
-        let request =
-            JupyterMessage::new(request, None).with_metadata(json!({ "env_vars": env_vars }));
+        let lasting = std::mem::take(&mut self.lasting);
+        let request = JupyterMessage::new(request, None)
+            .with_metadata(json!({ "env_vars": env_vars, "lasting_env_vars": lasting }));
         let mut messages = self.listener.begin(request.header.msg_id.clone());
         let handle = self.process.handle();
         if let Err(error) = self.shell.send(request).await {

@@ -68,7 +68,8 @@ fn command_with(state: &Path, venv: &Path, zygote: &str) -> Command {
         .arg(venv)
         .arg("--state-dir")
         .arg(state)
-        .arg(zygote);
+        // Those in waiting would be counted as those that a test makes.
+        .args([zygote, "--pool=0"]);
     command.stdout(Stdio::piped());
     command
 }
@@ -125,6 +126,7 @@ impl Service {
             .arg(&state)
             .args(arguments)
             .args(wanted)
+            .arg("--pool=0")
             .stdout(Stdio::piped())
             .current_dir("/");
         if nix::unistd::geteuid().is_root() {

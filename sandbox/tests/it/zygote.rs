@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::fixture::{Output, Sandbox, Service, until};
 
 /// The interpreter itself, behind the shim.
-const REAL: &str = "$VIRTUAL_ENV/bin/.conductor/real";
+const REAL: &str = "$VIRTUAL_ENV/bin/.conductor/python";
 const CASES: &str = include_str!("zygote/cases.sh");
 /// One after another, because they are run at the same path, in two sandboxes side by side.
 const DIRECTORY: &str = "/home/user/case";
@@ -136,4 +136,48 @@ async fn an_ordinary_user_has_a_zygote_too() {
         .python("import os; print(os.getuid(), open(f'/proc/{os.getppid()}/comm').read())")
         .await;
     assert_eq!(seen.stdout, "1000 conductor-zygot\n\n", "{}", seen.stderr);
+}
+
+#[tokio::test]
+async fn a_sandbox_from_the_pool_is_as_if_made_for_its_caller() {
+    let service = Service::start_with_zygote(&["--pool=1"]);
+    let waiting = async || service.inits().len();
+    until("a sandbox to wait", async || waiting().await == 1).await;
+    let listed = crate::fixture::json(
+        service
+            .call(reqwest::Method::GET, "/v2/sandboxes")
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(listed, serde_json::json!([]));
+    for number in 0..3 {
+        let value = format!("it's \"{number}\"");
+        let sandbox = service
+            .create_from(serde_json::json!({
+                "templateID": "base",
+                "timeout": 300,
+                "metadata": { "number": number.to_string() },
+                "envVars": { "OWN": value },
+            }))
+            .await;
+        let said = sandbox
+            .call(49999, reqwest::Method::POST, "/execute")
+            .json(&serde_json::json!({ "code": "import os; print(os.environ['OWN'], len(os.listdir()), sep='|')" }))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let printed: String = said
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter_map(|line| line["text"].as_str().map(str::to_owned))
+            .collect();
+        assert_eq!(printed, format!("{value}|0\n"), "{said}");
+        assert!(said.contains("\"execution_count\":1"), "{said}");
+        assert_eq!(sandbox.shell("printf %s \"$OWN\"").await.stdout, value);
+    }
 }
