@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
