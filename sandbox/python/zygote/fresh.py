@@ -9,6 +9,7 @@ import builtins
 import ctypes
 import fcntl
 import gc
+import importlib.metadata
 import io
 import os
 import resource
@@ -130,6 +131,9 @@ def prepare(shelf, effects):
     add("numpy.random.mtrand", lambda module: module.seed())
     add("gradio.workflow", renew_token)
     add("huggingface_hub.constants", choose_telemetry)
+    scanner = loaded.get("streamlit.components.v2.manifest_scanner")
+    if hasattr(scanner, "_is_likely_streamlit_component_package"):
+        remember_distributions(scanner)
     if "matplotlib" in loaded:
         forget_directories(loaded["matplotlib"])
     if "numpy.random" in loaded:
@@ -144,6 +148,20 @@ def forget_directories(matplotlib):
         names = function.__code__.co_freevars
         if "called" in names:
             function.__closure__[names.index("called")].cell_contents = False
+
+
+def remember_distributions(scanner):
+    """Which packages of the environment, which nobody changes, have nothing that Streamlit looks for.
+
+    It reads what all of them say of themselves, at the start of every app.
+    """
+    likely = scanner._is_likely_streamlit_component_package
+    unlikely = {each._path for each in importlib.metadata.distributions() if not likely(each)}
+
+    def remembered(distribution):
+        return getattr(distribution, "_path", None) not in unlikely and likely(distribution)
+
+    scanner._is_likely_streamlit_component_package = remembered
 
 
 def choose_backend(matplotlib):
