@@ -174,9 +174,15 @@ def serve(listener, shelf, fresh):
                     continue
                 if not ready:
                     continue
+                # What is sent to the new process waits until it can take it.
+                mask = signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
                 try:
                     pid = os.fork()
                 except OSError:
+                    pid = None
+                if pid != 0:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                if pid is None:
                     drop(connection)  # the shim starts it by itself, and reports what is wrong
                     continue
                 if pid == 0:

@@ -200,6 +200,7 @@ def become(request, shelf):
         here = "gone"
 
     def be_real():
+        unblock(request)
         real = os.path.join(os.path.dirname(interpreter), ".conductor", "python")
         os.execv(real, [interpreter, *arguments])
 
@@ -238,8 +239,12 @@ def become(request, shelf):
                 be_real()
             start = (exec, (code, main.__dict__))
         gc.enable()
+        unblock(request)
     except OSError:
         os._exit(126)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     return *start, End(shelf)
 
 
@@ -370,6 +375,10 @@ def adopt_signals(request):
             wanted = signal.SIG_DFL
         if signal.getsignal(number) != wanted:
             signal.signal(number, wanted)
+
+
+def unblock(request):
+    """Up to here all signals have waited."""
     blocked = {number for number in range(1, 65) if request.blocked >> (number - 1) & 1}
     signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
