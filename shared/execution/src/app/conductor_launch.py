@@ -730,12 +730,13 @@ class Supervisor:
         return True
 
     def supervise(self):
-        report("starting", framework=self.options.framework, pid=os.getpid())
         self.log.say(f"starting {os.path.basename(self.options.app)}")
+        report("starting", framework=self.options.framework, pid=os.getpid())
         run, failure = self.start(check=True)
         if failure:
-            report("failed", **failure)
+            # The log first: whoever hears of the failure looks there next.
             self.log.say(f"it did not start: {failure['name']}: {failure['value']}")
+            report("failed", **failure)
             return 1
         if run.exit_code is None:
             self.ready = True
