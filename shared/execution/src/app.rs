@@ -68,9 +68,12 @@ pub(crate) struct Program<'a> {
     pub port: Option<u16>,
 }
 
+/// Where the launcher keeps the output of apps.
+pub(crate) const LOG_FOLDER: &str = "/home/user/.conductor";
+
 /// The output of a revision's app, inside its sandbox.
 pub(crate) fn log_path(revision: u32) -> String {
-    format!("/home/user/.conductor/app_{revision}.log")
+    format!("{LOG_FOLDER}/app_{revision}.log")
 }
 
 /// What came of a launch.
@@ -96,17 +99,14 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<RunReply, ExecutionFailure> {
         let begun = self.outside.timer().elapsed();
         let mut workspace = self.open(request.session_id, events).await?;
-        let mut stop = StopWatch::new(
-            workspace.session.id,
-            workspace.stops_before,
-            self.outside.timer(),
-        );
+        let mut stop = self.stop_watch_of(&workspace);
         let number = self.reserve_revision(workspace.session.id).await?;
         let mut launch = self
             .prepare_and_launch(&workspace, number, request, &mut stop, events)
             .await;
         if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = launch {
             self.reopen(&mut workspace, events).await?;
+            stop = self.stop_watch_of(&workspace);
             launch = self
                 .prepare_and_launch(&workspace, number, request, &mut stop, events)
                 .await;
@@ -118,6 +118,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let replaced = self
             .record(&workspace, number, request, &launch, &stop)
             .await?;
+        self.tell_that_it_stopped(&stop, &workspace.sandbox).await;
         if let Some(before) = replaced.filter(|before| before.sandbox_id == workspace.sandbox.id) {
             // The app before retires by itself a minute after this signal; one that is gone is fine.
             let _ = self
@@ -177,7 +178,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         workspace: &Workspace,
         number: u32,
         request: &AppRequest<'_>,
-        stop: &mut StopWatch,
+        stop: &mut StopWatch<'_>,
         events: &mut impl EventSink,
     ) -> Result<Launch, ExecutionFailure> {
         if let Some(dataset) = request.dataset_id {
@@ -215,7 +216,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         number: u32,
         request: &AppRequest<'_>,
         launch: &Launch,
-        stop: &StopWatch,
+        stop: &StopWatch<'_>,
     ) -> Result<Option<LiveApp>, ExecutionFailure> {
         let id = workspace.session.id;
         let parent = workspace.session.app.as_ref().map(|app| app.revision);
@@ -268,7 +269,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         &self,
         sandbox: &SandboxRef,
         program: &Program<'_>,
-        stop: &mut StopWatch,
+        stop: &mut StopWatch<'_>,
         events: &mut impl EventSink,
     ) -> Result<Launch, ExecutionFailure> {
         let client = self.client();
@@ -314,7 +315,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         program: &Program<'_>,
         process: &mut ProcessEvents<B>,
         watch: &mut Watch,
-        stop: &mut StopWatch,
+        stop: &mut StopWatch<'_>,
         events: &mut impl EventSink,
     ) -> Result<Result<LiveApp, ExecutionError>, ExecutionFailure> {
         let reports = watch.until_ready(process, events);

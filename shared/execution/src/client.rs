@@ -24,6 +24,7 @@ mod lines;
 mod metrics;
 mod process;
 mod reply;
+mod watch;
 
 use envelopes::Envelopes;
 pub use event::ExecutionEvent;
@@ -32,6 +33,7 @@ use lines::{Line, Lines};
 pub use metrics::Metrics;
 pub use process::{ProcessEvent, ProcessEvents};
 use reply::{accepted, done, excerpt, reply};
+pub use watch::DirectoryWatch;
 
 /// The port of envd: files and processes.
 pub const ENVD_PORT: u16 = 49_983;

@@ -44,14 +44,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<RunReply, ExecutionFailure> {
         let begun = self.outside.timer().elapsed();
         let mut workspace = self.open(request.session_id, events).await?;
-        let mut stop = StopWatch::new(
-            workspace.session.id,
-            workspace.stops_before,
-            self.outside.timer(),
-        );
+        let mut stop = self.stop_watch_of(&workspace);
         let mut outcome = self.attempt(&workspace, request, &mut stop, events).await;
         if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = outcome {
             self.reopen(&mut workspace, events).await?;
+            stop = self.stop_watch_of(&workspace);
             outcome = self.attempt(&workspace, request, &mut stop, events).await;
         }
         let outcome = outcome?;
@@ -64,6 +61,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         if let Err(error) = kept.await {
             eprintln!("session.id={id} does not show its latest output: {error}");
         }
+        self.tell_that_it_stopped(&stop, &workspace.sandbox).await;
         Ok(RunReply {
             output: outcome.output,
             url: None,
@@ -89,7 +87,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         &self,
         workspace: &Workspace,
         request: &RunRequest,
-        stop: &mut StopWatch,
+        stop: &mut StopWatch<'_>,
         events: &mut impl EventSink,
     ) -> Result<Outcome, ExecutionFailure> {
         let client = self.client();
@@ -151,7 +149,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     async fn wait_for_turn<B: Body>(
         &self,
         execution: &mut Execution<B>,
-        stop: &mut StopWatch,
+        stop: &mut StopWatch<'_>,
         events: &mut impl EventSink,
     ) -> Result<Option<Result<ExecutionEvent, SandboxError>>, CutShort> {
         let give_up = self.outside.timer().elapsed() + QUEUE;

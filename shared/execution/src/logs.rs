@@ -8,12 +8,12 @@ use std::time::Duration;
 use model::SessionId;
 use model::dataset::Codec;
 use model::event::{Event, EventSink};
-use model::ports::{Outside, Timer as _};
+use model::ports::{Body, Outside, Timer as _};
 use model::session::{self, SandboxRef, Session};
 use serde::Serialize;
 
-use crate::app::log_path;
-use crate::client::{From, SandboxError};
+use crate::app::{LOG_FOLDER, log_path};
+use crate::client::{DirectoryWatch, From, SandboxError};
 use crate::{ExecutionFailure, Executor};
 
 /// How much of a log is given at most, in bytes.
@@ -23,9 +23,10 @@ pub const USUAL: u64 = 64 * 1024;
 
 /// How long a log is followed; the client then asks again.
 const FOLLOWED: Duration = Duration::from_secs(600);
-/// How often a growing log is looked at, and a quiet one.
-const LOOK: Duration = Duration::from_millis(300);
-const QUIET_LOOK: Duration = Duration::from_secs(1);
+/// What is written in this time is told in one event.
+const GATHERED: Duration = Duration::from_millis(50);
+/// How often a log is looked at where its folder cannot be watched.
+const LOOK: Duration = Duration::from_millis(500);
 /// How long a log may be quiet before the client gets a sign of life, and the app a second look.
 const QUIET: Duration = Duration::from_secs(5);
 /// The most that is read at once while following.
@@ -65,6 +66,16 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         tail: u64,
     ) -> Result<Logs, ExecutionFailure> {
         let session = session::load(self.outside, id).await?;
+        self.logs_of(session, revision, tail).await
+    }
+
+    async fn logs_of(
+        &self,
+        session: Session,
+        revision: Option<u32>,
+        tail: u64,
+    ) -> Result<Logs, ExecutionFailure> {
+        let id = session.id;
         let revision = revision.or_else(|| shown_revision(&session));
         let revision = revision.ok_or(ExecutionFailure::NoApp(id))?;
         let mut logs = Logs {
@@ -114,29 +125,41 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<Logs, ExecutionFailure> {
         let timer = self.outside.timer();
         let begun = timer.elapsed();
-        let logs = self.logs(id, revision, tail).await?;
-        let sandbox = session::load(self.outside, id).await?.sandbox;
+        let session = session::load(self.outside, id).await?;
+        let sandbox = session.sandbox.clone();
+        // Before the first look, so that nothing is missed between the two.
+        let folder = match &sandbox {
+            Some(sandbox) => self.client().watch(sandbox, LOG_FOLDER).await.ok(),
+            None => None,
+        };
+        let mut growth = Growth {
+            folder,
+            is_behind: false,
+        };
+        let logs = self.logs_of(session, revision, tail).await?;
+        let path = log_path(logs.revision);
         let (text, mut end) = (logs.logs.clone(), logs.end);
         let mut told = events.emit(Event::Logs { text }).await;
-        let (mut grew, mut looked) = (begun, begun);
+        let mut looked = begun;
         while let (Ok(()), Some(sandbox)) = (told, &sandbox) {
-            let now = timer.elapsed();
-            if now.saturating_sub(begun) > FOLLOWED {
+            if timer.elapsed().saturating_sub(begun) > FOLLOWED {
                 break;
             }
-            let is_lively = now.saturating_sub(grew) < QUIET;
-            timer.sleep(if is_lively { LOOK } else { QUIET_LOOK }).await;
-            let path = log_path(logs.revision);
+            if !growth.is_behind {
+                self.until_it_grows(&mut growth, &path).await;
+            }
             match self.grown(sandbox, &path, &mut end).await {
-                Ok(text) if text.is_empty() => {}
-                Ok(text) => {
-                    grew = now;
-                    told = events.emit(Event::Logs { text }).await;
+                Ok((text, is_behind)) => {
+                    growth.is_behind = is_behind;
+                    if !text.is_empty() {
+                        told = events.emit(Event::Logs { text }).await;
+                    }
                 }
                 Err(SandboxError::Gone(_)) => break,
                 Err(error) => return Err(error.into()),
             }
-            if now.saturating_sub(looked) > QUIET {
+            let now = timer.elapsed();
+            if now.saturating_sub(looked) >= QUIET {
                 looked = now;
                 told = told.and(events.keep_alive().await);
                 let session = session::load(self.outside, id).await?;
@@ -150,13 +173,31 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         self.logs(id, Some(logs.revision), tail).await
     }
 
-    /// What was added after `end`, which moves on.
+    /// Waits until something was written to a log, and then a moment for more; at most [`QUIET`].
+    async fn until_it_grows<B: Body>(&self, growth: &mut Growth<B>, path: &str) {
+        let timer = self.outside.timer();
+        let Some(folder) = &mut growth.folder else {
+            return timer.sleep(LOOK).await;
+        };
+        let name = path.rsplit('/').next().unwrap_or_default();
+        match timer.within(QUIET, folder.until(name)).await {
+            Some(true) => {
+                let more = async { while folder.until(name).await {} };
+                timer.within(GATHERED, more).await;
+            }
+            // The watch has ended.
+            Some(false) => growth.folder = None,
+            None => {}
+        }
+    }
+
+    /// What was added after `end`, which moves on; and whether there may be more already.
     async fn grown(
         &self,
         sandbox: &SandboxRef,
         path: &str,
         end: &mut u64,
-    ) -> Result<String, SandboxError> {
+    ) -> Result<(String, bool), SandboxError> {
         // One byte that is known comes first: if there is nothing, the log was cut and begins anew.
         let first = end.saturating_sub(1);
         let client = self.client();
@@ -165,14 +206,27 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             .await?;
         let Some(part) = part else {
             *end = 0;
-            return Ok(String::new());
+            return Ok((String::new(), false));
         };
+        let is_full = part.bytes.len() as u64 >= PART;
         let known = usize::try_from(end.saturating_sub(part.start)).unwrap_or(0);
         let new = part.bytes.get(known..).unwrap_or_default();
         let new = &new[..complete(new)];
         *end += new.len() as u64;
-        Ok(String::from_utf8_lossy(new).into_owned())
+        let text = String::from_utf8_lossy(new).into_owned();
+        // A part that gives nothing new is not read again at once.
+        let is_behind = is_full && !text.is_empty();
+        Ok((text, is_behind))
     }
+}
+
+/// What is known of a log's growth.
+#[derive(Debug)]
+struct Growth<B> {
+    /// Tells when something is written, where it can be watched.
+    folder: Option<DirectoryWatch<B>>,
+    /// The last read did not come to the log's end.
+    is_behind: bool,
 }
 
 /// The live app's, or the newest.

@@ -110,6 +110,17 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         Ok(workspace)
     }
 
+    /// Sees requests to stop that come after the workspace was opened.
+    pub(crate) fn stop_watch_of(&self, workspace: &Workspace) -> StopWatch<'_> {
+        let Workspace {
+            session,
+            stops_before,
+            sandbox,
+            ..
+        } = workspace;
+        self.stop_watch(session.id, *stops_before, sandbox)
+    }
+
     /// Replaces a workspace's sandbox, which is gone, and restores data and app into the new one.
     pub async fn reopen(
         &self,
@@ -216,8 +227,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                     env: &revision.env,
                     port: None,
                 };
-                let mut stop =
-                    StopWatch::new(session.id, session.stops_asked, self.outside.timer());
+                let mut stop = self.stop_watch(session.id, session.stops_asked, sandbox);
                 let launch = self.launch(sandbox, &program, &mut stop, events);
                 launch.await?.app.ok()
             }

@@ -71,6 +71,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             head.app = launch.app.as_ref().ok().cloned();
         })
         .await?;
+        self.tell_that_it_stopped(&stop, &workspace.sandbox).await;
         let framework = revision.summary.framework;
         let notices = launch.notices;
         let mut reply = self.reply_of(workspace, begun);
@@ -89,7 +90,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         &self,
         workspace: &Workspace,
         events: &mut impl EventSink,
-    ) -> Result<(Revision, Launch, StopWatch), ExecutionFailure> {
+    ) -> Result<(Revision, Launch, StopWatch<'_>), ExecutionFailure> {
         let session = &workspace.session;
         let live = session.app.as_ref();
         let newest = session.revisions.last().map(|last| last.revision);
@@ -114,7 +115,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 .signal(&workspace.sandbox, app.pid, "SIGNAL_SIGKILL")
                 .await;
         }
-        let mut stop = StopWatch::new(session.id, workspace.stops_before, self.outside.timer());
+        let mut stop = self.stop_watch_of(workspace);
         let launch = self
             .launch(&workspace.sandbox, &program, &mut stop, events)
             .await?;

@@ -375,12 +375,13 @@ mod tests {
     }
 
     #[test]
-    fn reading_a_session_writes_nothing_and_an_unknown_one_is_an_error() {
+    fn reading_a_session_is_one_read_of_the_store_and_an_unknown_one_is_an_error() {
         let fakes = Fakes::default();
         let made = block_on(create(&fakes)).expect("the store works");
-        let keys = fakes.store.keys();
+        let calls = || (fakes.store.reads.get(), fakes.store.writes.get());
+        let (reads, writes) = calls();
         assert_eq!(block_on(load(&fakes, made.id)), Ok(made.clone()));
-        assert_eq!(fakes.store.keys(), keys);
+        assert_eq!(calls(), (reads + 1, writes));
         block_on(delete(&fakes, &made)).expect("the store works");
         assert_eq!(
             block_on(load(&fakes, made.id)),

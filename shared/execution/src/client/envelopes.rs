@@ -3,7 +3,12 @@
 //! Source: the Connect protocol, "Streaming": one byte of flags, four bytes of big-endian length,
 //! then that many bytes; flag 0x02 marks the end of the stream.
 
+use http::StatusCode;
 use model::ports::{Body, BrokenBody};
+use serde_json::Value;
+
+use super::SandboxError;
+use super::reply::excerpt;
 
 /// The most bytes that we accept in one envelope.
 const LIMIT: usize = 16 * 1024 * 1024;
@@ -54,6 +59,24 @@ impl<B: Body> Envelopes<B> {
         }
     }
 
+    /// The next message; `None` at the end of the stream, be it in good order or not.
+    pub(crate) async fn message(
+        &mut self,
+        what: &'static str,
+    ) -> Option<Result<Value, SandboxError>> {
+        let broken = |reason| SandboxError::Broken { what, reason };
+        let message = match self.envelope().await? {
+            Ok(Envelope::Message(message)) => message,
+            Ok(Envelope::End(trailer)) => {
+                let trailer: Value = serde_json::from_slice(&trailer).unwrap_or_default();
+                return Some(Err(refusal(what, trailer.get("error")?)));
+            }
+            Err(error) => return Some(Err(broken(error.to_string()))),
+        };
+        let read = serde_json::from_slice(&message);
+        Some(read.map_err(|_| broken(format!("`{}` is no event", excerpt(&message)))))
+    }
+
     fn buffered(&mut self) -> Result<Option<Envelope>, BrokenBody> {
         let Some((head, rest)) = self.pending.split_first_chunk::<5>() else {
             return Ok(None);
@@ -75,6 +98,23 @@ impl<B: Body> Envelopes<B> {
         } else {
             Envelope::Message(message)
         }))
+    }
+}
+
+/// What the end of a stream says was wrong.
+fn refusal(what: &'static str, error: &Value) -> SandboxError {
+    let message = error["message"].as_str().unwrap_or("no reason given");
+    let message = message.to_owned();
+    match error["code"].as_str() {
+        Some("not_found") => SandboxError::Refused {
+            what,
+            status: StatusCode::NOT_FOUND.as_u16(),
+            message,
+        },
+        _ => SandboxError::Broken {
+            what,
+            reason: message,
+        },
     }
 }
 

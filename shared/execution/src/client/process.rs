@@ -6,8 +6,7 @@ use model::ports::Body;
 use serde_json::Value;
 
 use super::SandboxError;
-use super::envelopes::{Envelope, Envelopes};
-use super::reply::excerpt;
+use super::envelopes::Envelopes;
 
 /// What a running process tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,21 +30,10 @@ pub struct ProcessEvents<B> {
 impl<B: Body> ProcessEvents<B> {
     /// The next event; `None` at the end of the stream.
     pub async fn event(&mut self) -> Option<Result<ProcessEvent, SandboxError>> {
-        let what = "start a process";
-        let broken = |reason| SandboxError::Broken { what, reason };
         loop {
-            let message = match self.envelopes.envelope().await? {
-                Ok(Envelope::Message(message)) => message,
-                Ok(Envelope::End(trailer)) => {
-                    let trailer: Value = serde_json::from_slice(&trailer).unwrap_or_default();
-                    let error = trailer.get("error")?;
-                    let message = error["message"].as_str().unwrap_or("no reason given");
-                    return Some(Err(broken(message.to_owned())));
-                }
-                Err(error) => return Some(Err(broken(error.to_string()))),
-            };
-            let Ok(message) = serde_json::from_slice::<Value>(&message) else {
-                return Some(Err(broken(format!("`{}` is no event", excerpt(&message)))));
+            let message = match self.envelopes.message("start a process").await? {
+                Ok(message) => message,
+                Err(error) => return Some(Err(error)),
             };
             if let Some(event) = process_event(&message["event"]) {
                 return Some(Ok(event));

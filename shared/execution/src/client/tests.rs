@@ -158,3 +158,33 @@ fn an_app_is_asked_without_the_token_for_files_and_processes() {
             .contains_key("x-access-token")
     );
 }
+
+#[test]
+fn a_directory_that_is_to_be_watched_is_made_and_tells_of_its_entries() {
+    let message = |text: &str| {
+        let envelope = super::envelopes::wrap(text.as_bytes());
+        String::from_utf8(envelope).expect("a short message's length is ASCII")
+    };
+    let mut refused = message(r#"{"error":{"code":"not_found","message":"no such directory"}}"#);
+    refused.replace_range(..1, "\u{2}");
+    let changed = |name: &str| {
+        let event = r#"{"filesystem":{"name":"NAME","type":"EVENT_TYPE_WRITE"}}"#;
+        message(&event.replace("NAME", name))
+    };
+    let begun = message(r#"{"start":{}}"#);
+    let told = [&begun, &changed("other"), &changed("asked"), ""].concat();
+    let http = ScriptedHttp::default()
+        .reply(200, &refused)
+        .reply(200, "{}")
+        .reply(200, &told);
+    let (timer, config) = (ManualTimer::default(), config());
+    let client = Client::new(&http, &timer, &config);
+    let told = block_on(async {
+        let mut watch = client.make_and_watch(&sandbox(), "/home/user/d").await?;
+        Ok::<_, SandboxError>((watch.until("asked").await, watch.until("asked").await))
+    });
+    assert_eq!(told, Ok((true, false)), "one event, then the end");
+    let watched = "POST /filesystem.Filesystem/WatchDir";
+    let made = "POST /filesystem.Filesystem/MakeDir";
+    assert_eq!(http.lines(), [watched, made, watched]);
+}

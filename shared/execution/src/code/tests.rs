@@ -61,6 +61,25 @@ fn a_first_run_makes_a_sandbox_and_tells_what_happens() {
 }
 
 #[test]
+fn a_further_run_is_one_request_to_the_sandbox_two_reads_and_a_write() {
+    let fakes = fakes(|http| {
+        http.reply(201, CREATED)
+            .reply(200, PRINTED)
+            .reply(200, PRINTED)
+    });
+    let first = run(&fakes, r#"{"code":"print(1)"}"#).0;
+    let id = first.expect("it is scripted").session_id;
+    fakes.http.requests.borrow_mut().clear();
+    let (reads, writes) = (fakes.store.reads.get(), fakes.store.writes.get());
+
+    let request = format!(r#"{{"code":"print(1)","session_id":"{id}"}}"#);
+    run(&fakes, &request).0.expect("it is scripted");
+    assert_eq!(fakes.http.lines(), ["POST /execute"]);
+    assert_eq!(fakes.store.reads.get() - reads, 2);
+    assert_eq!(fakes.store.writes.get() - writes, 1);
+}
+
+#[test]
 fn a_sandbox_that_is_gone_is_replaced_and_the_notice_says_so() {
     let fakes = fakes(|http| {
         http.reply(201, CREATED)

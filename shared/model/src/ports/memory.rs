@@ -9,6 +9,10 @@ use super::{KeyValue, StoreError, Swap};
 #[derive(Debug, Default)]
 pub struct MemoryKeyValue {
     values: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// How many values were asked for.
+    pub reads: Cell<u32>,
+    /// How many were to be set, with or without a look at what was there.
+    pub writes: Cell<u32>,
     /// Answer this many swaps with `Lost`, although they were written (as Spin's Redis store does).
     pub false_losses: Cell<u32>,
     /// A write by somebody else just before each of the next swaps.
@@ -20,19 +24,28 @@ impl MemoryKeyValue {
     pub fn keys(&self) -> Vec<String> {
         self.values.borrow().keys().cloned().collect()
     }
+
+    fn value(&self, key: &str) -> Option<Vec<u8>> {
+        self.values.borrow().get(key).cloned()
+    }
+
+    fn put(&self, key: &str, value: &[u8]) {
+        let mut values = self.values.borrow_mut();
+        values.insert(key.to_owned(), value.to_vec());
+    }
 }
 
 impl KeyValue for MemoryKeyValue {
     type Ticket = (String, Option<Vec<u8>>);
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.values.borrow().get(key).cloned())
+        self.reads.set(self.reads.get() + 1);
+        Ok(self.value(key))
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.values
-            .borrow_mut()
-            .insert(key.to_owned(), value.to_vec());
+        self.writes.set(self.writes.get() + 1);
+        self.put(key, value);
         Ok(())
     }
 
@@ -48,13 +61,14 @@ impl KeyValue for MemoryKeyValue {
 
     async fn swap(&self, ticket: Self::Ticket, value: &[u8]) -> Result<Swap, StoreError> {
         if let Some((key, value)) = self.interferences.borrow_mut().pop() {
-            self.values.borrow_mut().insert(key, value);
+            self.put(&key, &value);
         }
+        self.writes.set(self.writes.get() + 1);
         let (key, seen) = ticket;
-        if self.get(&key).await? != seen {
+        if self.value(&key) != seen {
             return Ok(Swap::Lost);
         }
-        self.set(&key, value).await?;
+        self.put(&key, value);
         if self.false_losses.get() > 0 {
             self.false_losses.set(self.false_losses.get() - 1);
             return Ok(Swap::Lost);

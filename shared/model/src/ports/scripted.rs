@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::{Body, BrokenBody, Http, SendError, Timer};
@@ -101,7 +103,10 @@ impl Http for ScriptedHttp {
     }
 }
 
-/// A clock that moves only when somebody sleeps.
+/// The most that a [`ManualTimer`] moves on between two looks of those who sleep.
+const STEP: Duration = Duration::from_millis(100);
+
+/// A clock that moves only while somebody sleeps, step by step, so that several may sleep at once.
 #[derive(Debug, Default)]
 pub struct ManualTimer {
     millis: Cell<u64>,
@@ -125,7 +130,17 @@ impl Timer for ManualTimer {
     }
 
     async fn sleep(&self, duration: Duration) {
-        self.advance(duration);
+        let end = self.elapsed() + duration;
+        poll_fn(|context| {
+            let left = end.saturating_sub(self.elapsed());
+            if left.is_zero() {
+                return Poll::Ready(());
+            }
+            self.advance(left.min(STEP));
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }
 
