@@ -39,11 +39,7 @@ impl App {
         let begin = Instant::now();
         let manifest = Manifest::read(&config.manifest)?;
         let variables = resolve_variables(config, &manifest)?;
-        let cache_dir = config
-            .cache_dir
-            .clone()
-            .unwrap_or_else(|| config.state_dir.join("compiled"));
-        let engine = engine::new(config, &cache_dir)?;
+        let engine = engine::new(config)?;
         let mut linker = Linker::new(&engine);
         guest::link(&mut linker)
             .map_err(|error| anyhow!("could not link the host's interfaces: {error:#}"))?;
@@ -87,6 +83,33 @@ impl App {
         );
         Ok(app)
     }
+}
+
+/// Compiles the components of a manifest into the cache, and does no more.
+pub fn compile(config: &Config) -> anyhow::Result<()> {
+    let manifest = Manifest::read(&config.manifest)?;
+    let engine = engine::new(config)?;
+    for (id, declared) in &manifest.component {
+        compile_component(&engine, &manifest, declared)
+            .with_context(|| format!("component `{id}`"))?;
+    }
+    Ok(())
+}
+
+/// Compiles a component, or finds it in the cache: by its content, wasmtime's version and settings.
+fn compile_component(
+    engine: &Engine,
+    manifest: &Manifest,
+    declared: &manifest::Component,
+) -> anyhow::Result<wasmtime::component::Component> {
+    let path = manifest.directory.join(declared.source.path());
+    anyhow::ensure!(
+        path.is_file(),
+        "there is no file {}; build the components first",
+        path.display()
+    );
+    wasmtime::component::Component::from_file(engine, &path)
+        .map_err(|error| anyhow!("could not compile {}: {error:#}", path.display()))
 }
 
 /// The environment over the `.env` file over the manifest's defaults.
@@ -168,19 +191,12 @@ impl Loader<'_> {
     }
 
     fn link(&self, declared: &manifest::Component) -> anyhow::Result<ProxyPre<Guest>> {
-        let path = self.manifest.directory.join(declared.source.path());
-        anyhow::ensure!(
-            path.is_file(),
-            "there is no file {}; build the components first",
-            path.display()
-        );
-        let component = wasmtime::component::Component::from_file(&self.engine, &path)
-            .map_err(|error| anyhow!("could not compile {}: {error:#}", path.display()))?;
+        let component = compile_component(&self.engine, self.manifest, declared)?;
         let linked = self.linker.instantiate_pre(&component);
         linked.and_then(ProxyPre::new).map_err(|error| {
             anyhow!(
                 "{} is not a component that this host can run: {error:#}",
-                path.display()
+                declared.source.path().display()
             )
         })
     }

@@ -44,6 +44,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Where compiled components are kept.
+    pub fn compiled_dir(&self) -> PathBuf {
+        let beside_state = || self.state_dir.join("compiled");
+        self.cache_dir.clone().unwrap_or_else(beside_state)
+    }
+
     /// The memory limit in bytes.
     pub fn memory_limit(&self) -> usize {
         self.memory_limit_mib as usize * 1024 * 1024

@@ -1,5 +1,7 @@
 //! The wasmtime engine: pooled instances, a clock for the processor limit, compiled code on disk.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,11 +25,11 @@ const TABLES_PER_COMPONENT: u32 = 4;
 const KEEP_RESIDENT: usize = 256 * 1024;
 
 /// An engine whose epoch advances every [`TICK`] for as long as the engine lives.
-pub(crate) fn new(config: &Config, cache_dir: &Path) -> anyhow::Result<Engine> {
+pub(crate) fn new(config: &Config) -> anyhow::Result<Engine> {
     let mut settings = wasmtime::Config::new();
     settings
         .epoch_interruption(true)
-        .cache(Some(cache(cache_dir)?))
+        .cache(Some(cache(&config.compiled_dir())?))
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     let engine = Engine::new(&settings).map_err(|error| {
         anyhow!("could not set up the instance pool: {error:#}; try a smaller --max-instances")
@@ -38,8 +40,8 @@ pub(crate) fn new(config: &Config, cache_dir: &Path) -> anyhow::Result<Engine> {
 
 fn cache(directory: &Path) -> anyhow::Result<Cache> {
     let directory = std::path::absolute(directory)?;
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("could not make the directory {}", directory.display()))?;
+    let made = std::fs::create_dir_all(&directory).and_then(|()| keep_to_ourselves(&directory));
+    made.with_context(|| format!("could not make the directory {} ours", directory.display()))?;
     let mut config = CacheConfig::new();
     config.with_directory(&directory);
     Cache::new(config).map_err(|error| {
@@ -48,6 +50,12 @@ fn cache(directory: &Path) -> anyhow::Result<Cache> {
             directory.display()
         )
     })
+}
+
+/// What lies in the directory is run as it is: nobody else may put anything there.
+fn keep_to_ourselves(directory: &Path) -> std::io::Result<()> {
+    // Only the owner, or root, may do this: another's directory is refused.
+    std::fs::set_permissions(directory, Permissions::from_mode(0o700))
 }
 
 fn pool(config: &Config) -> PoolingAllocationConfig {

@@ -43,8 +43,17 @@ impl Guest {
         Ok(Arc::clone(&self.table.get(store)?.label))
     }
 
-    /// Runs a database call on the blocking pool: a slow disk must not stop other requests.
-    fn database<T: Send + 'static>(
+    /// Reads, here and now: it takes microseconds, and the way to the blocking pool and back would take
+    /// several times as long. A reader waits neither for the writer nor for a checkpoint.
+    fn read<T>(
+        &self,
+        call: impl FnOnce(&Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        reported(&self.component.id, call(&self.services.database))
+    }
+
+    /// Writes, on the blocking pool: a slow disk must not stop other requests.
+    fn write<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
@@ -57,10 +66,14 @@ impl Guest {
                     "the key-value store's call ended early: {error}"
                 )))
             });
-            if let Err(error) = &result {
-                tracing::error!(component.id = %component, "{error}");
-            }
-            result
+            reported(&component, result)
         }
     }
+}
+
+fn reported<T>(component: &str, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    if let Err(error) = &result {
+        tracing::error!(component.id = %component, "{error}");
+    }
+    result
 }

@@ -38,7 +38,7 @@ mod routes;
 mod server;
 mod variables;
 
-pub use app::App;
+pub use app::{App, compile};
 pub use config::Config;
 pub use outbound::allowed_hosts::{AllowedHostError, AllowedHosts};
 pub use server::serve;

@@ -1,4 +1,5 @@
 //! `host up`: load the application, bind, announce the address, serve until told to stop.
+//! `host compile`: do before what takes the longest at a start.
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -28,6 +29,11 @@ enum Command {
         #[command(flatten)]
         config: Config,
     },
+    /// Compile an application's components into the cache, so that no start has to.
+    Compile {
+        #[command(flatten)]
+        config: Config,
+    },
 }
 
 #[tokio::main]
@@ -39,13 +45,19 @@ async fn main() -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .init();
 
+    match Command::parse() {
+        Command::Up {
+            listen,
+            port_file,
+            config,
+        } => up(listen, port_file, &config).await,
+        Command::Compile { config } => host::compile(&config),
+    }
+}
+
+async fn up(listen: SocketAddr, port_file: Option<PathBuf>, config: &Config) -> anyhow::Result<()> {
     allow_many_files();
-    let Command::Up {
-        listen,
-        port_file,
-        config,
-    } = Command::parse();
-    let app = App::load(&config)?;
+    let app = App::load(config)?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen on {listen}; choose another with --listen"))?;

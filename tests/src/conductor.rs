@@ -124,7 +124,7 @@ impl Conductor {
             .arg(checkout("spin.toml"));
         command.args(["--listen", &self.host_address, "--state-dir"]);
         command.arg(self.folder.path().join("host"));
-        command.arg("--cache-dir").arg(checkout("target/e2e-cache"));
+        command.arg("--cache-dir").arg(checkout("target/compiled"));
         // A developer's `.env` must not decide how a test ends.
         let env_file = self.folder.path().join("empty.env");
         std::fs::write(&env_file, "").expect("the temporary folder can be written");

@@ -1,7 +1,7 @@
 //! `cargo xtask build`: everything that `up` runs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -50,7 +50,8 @@ pub fn run_with(
         });
         let compiled = steps
             .run(native_title, |step| native(workspace, step))
-            .and_then(|()| steps.run("components", |step| components(workspace, step, options)));
+            .and_then(|()| steps.run("components", |step| components(workspace, step, options)))
+            .and_then(|()| steps.run("machine code", |step| machine_code(workspace, step)));
         let installed = python
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -106,8 +107,22 @@ pub fn components(workspace: &Workspace, step: &Step, options: &Options) -> Resu
     Ok(format!("{} components", functions.len()))
 }
 
+/// Has the host compile the components, which takes it seconds at a start. What is already there stays.
+fn machine_code(workspace: &Workspace, step: &Step) -> Result<String> {
+    let mut command = cargo::tool(workspace, workspace.target().join("debug/host"));
+    command.args(["compile", "--manifest", "spin.toml", "--cache-dir"]);
+    command.arg(compiled_folder(workspace));
+    process::run(step, "compiling the components", &mut command, |_, _| true)?;
+    Ok("up to date".to_owned())
+}
+
+/// Where the host keeps compiled components, whatever the state folder: they depend on their content only.
+pub fn compiled_folder(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("compiled")
+}
+
 /// The file of a built component.
-pub fn component_file(workspace: &Workspace, function: &str) -> std::path::PathBuf {
+pub fn component_file(workspace: &Workspace, function: &str) -> PathBuf {
     workspace
         .target()
         .join(WASM_TARGET)

@@ -226,6 +226,9 @@ fn host_command(
         &listen(options.port),
     ]);
     command.arg("--state-dir").arg(state);
+    command
+        .arg("--cache-dir")
+        .arg(build::compiled_folder(workspace));
     // Shorter than the time after which it would be killed.
     command.args(["--shutdown-grace-ms", "3000"]);
     let env_file = workspace.path(".env");

@@ -31,10 +31,8 @@ impl HostStore for Guest {
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         let label = self.label(&store)?;
-        Ok(self
-            .database(move |database| database.get(&label, &key))
-            .await
-            .map_err(Into::into))
+        let value = self.read(|database| database.get(&label, &key));
+        Ok(value.map_err(Into::into))
     }
 
     async fn set(
@@ -45,7 +43,7 @@ impl HostStore for Guest {
     ) -> wasmtime::Result<Result<(), Error>> {
         let label = self.label(&store)?;
         Ok(self
-            .database(move |database| database.set(&label, &key, &value))
+            .write(move |database| database.set(&label, &key, &value))
             .await
             .map_err(Into::into))
     }
@@ -57,7 +55,7 @@ impl HostStore for Guest {
     ) -> wasmtime::Result<Result<(), Error>> {
         let label = self.label(&store)?;
         Ok(self
-            .database(move |database| database.delete_many(&label, &[key]))
+            .write(move |database| database.delete_many(&label, &[key]))
             .await
             .map_err(Into::into))
     }
@@ -68,9 +66,7 @@ impl HostStore for Guest {
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
         let label = self.label(&store)?;
-        let version = self
-            .database(move |database| database.version(&label, &key))
-            .await;
+        let version = self.read(|database| database.version(&label, &key));
         Ok(version.map(|version| version.is_some()).map_err(Into::into))
     }
 
@@ -79,10 +75,8 @@ impl HostStore for Guest {
         store: Resource<OpenStore>,
     ) -> wasmtime::Result<Result<Vec<String>, Error>> {
         let label = self.label(&store)?;
-        Ok(self
-            .database(move |database| database.keys(&label))
-            .await
-            .map_err(Into::into))
+        let keys = self.read(|database| database.keys(&label));
+        Ok(keys.map_err(Into::into))
     }
 
     async fn drop(&mut self, store: Resource<OpenStore>) -> wasmtime::Result<()> {

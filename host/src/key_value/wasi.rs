@@ -31,10 +31,8 @@ impl store::Host for Guest {
 impl store::HostBucket for Guest {
     async fn get(&mut self, bucket: Resource<OpenStore>, key: String) -> Outcome<Option<Vec<u8>>> {
         let label = self.label(&bucket)?;
-        Ok(self
-            .database(move |database| database.get(&label, &key))
-            .await
-            .map_err(Into::into))
+        let value = self.read(|database| database.get(&label, &key));
+        Ok(value.map_err(Into::into))
     }
 
     async fn set(
@@ -45,7 +43,7 @@ impl store::HostBucket for Guest {
     ) -> Outcome<()> {
         let label = self.label(&bucket)?;
         Ok(self
-            .database(move |database| database.set(&label, &key, &value))
+            .write(move |database| database.set(&label, &key, &value))
             .await
             .map_err(Into::into))
     }
@@ -56,9 +54,7 @@ impl store::HostBucket for Guest {
 
     async fn exists(&mut self, bucket: Resource<OpenStore>, key: String) -> Outcome<bool> {
         let label = self.label(&bucket)?;
-        let version = self
-            .database(move |database| database.version(&label, &key))
-            .await;
+        let version = self.read(|database| database.version(&label, &key));
         Ok(version.map(|version| version.is_some()).map_err(Into::into))
     }
 
@@ -74,7 +70,7 @@ impl store::HostBucket for Guest {
             )));
         }
         let label = self.label(&bucket)?;
-        let keys = self.database(move |database| database.keys(&label)).await;
+        let keys = self.read(|database| database.keys(&label));
         Ok(keys
             .map(|keys| KeyResponse { keys, cursor: None })
             .map_err(Into::into))
@@ -95,7 +91,7 @@ impl atomics::Host for Guest {
     ) -> Outcome<i64> {
         let label = self.label(&bucket)?;
         Ok(self
-            .database(move |database| database.increment(&label, &key, delta))
+            .write(move |database| database.increment(&label, &key, delta))
             .await
             .map_err(Into::into))
     }
@@ -112,7 +108,7 @@ impl atomics::Host for Guest {
         } = self.table.delete(cas)?;
         let (swap_label, swap_key) = (Arc::clone(&label), key.clone());
         let swap = self
-            .database(move |database| database.swap(&swap_label, &swap_key, version, &value))
+            .write(move |database| database.swap(&swap_label, &swap_key, version, &value))
             .await;
         Ok(match swap {
             Ok(Swap::Written) => Ok(()),
@@ -136,11 +132,7 @@ impl atomics::HostCas for Guest {
         key: String,
     ) -> Outcome<Resource<CompareAndSwap>> {
         let label = self.label(&bucket)?;
-        let (read_label, read_key) = (Arc::clone(&label), key.clone());
-        match self
-            .database(move |database| database.version(&read_label, &read_key))
-            .await
-        {
+        match self.read(|database| database.version(&label, &key)) {
             Ok(version) => Ok(Ok(self.table.push(CompareAndSwap {
                 label,
                 key,
@@ -153,11 +145,7 @@ impl atomics::HostCas for Guest {
     /// Reads the entry, and binds the later swap to what was read.
     async fn current(&mut self, cas: Resource<CompareAndSwap>) -> Outcome<Option<Vec<u8>>> {
         let CompareAndSwap { label, key, .. } = self.table.get(&cas)?;
-        let (label, key) = (Arc::clone(label), key.clone());
-        match self
-            .database(move |database| database.get_versioned(&label, &key))
-            .await
-        {
+        match self.read(|database| database.get_versioned(label, key)) {
             Ok((value, version)) => {
                 self.table.get_mut(&cas)?.version = version;
                 Ok(Ok(value))
@@ -179,11 +167,11 @@ impl batch::Host for Guest {
         keys: Vec<String>,
     ) -> Outcome<Vec<(String, Option<Vec<u8>>)>> {
         let label = self.label(&bucket)?;
-        let entries = self.database(move |database| {
+        let entries = self.read(|database| {
             let read = |key: String| database.get(&label, &key).map(|value| (key, value));
             keys.into_iter().map(read).collect()
         });
-        Ok(entries.await.map_err(Into::into))
+        Ok(entries.map_err(Into::into))
     }
 
     async fn set_many(
@@ -193,7 +181,7 @@ impl batch::Host for Guest {
     ) -> Outcome<()> {
         let label = self.label(&bucket)?;
         Ok(self
-            .database(move |database| database.set_many(&label, &entries))
+            .write(move |database| database.set_many(&label, &entries))
             .await
             .map_err(Into::into))
     }
@@ -201,7 +189,7 @@ impl batch::Host for Guest {
     async fn delete_many(&mut self, bucket: Resource<OpenStore>, keys: Vec<String>) -> Outcome<()> {
         let label = self.label(&bucket)?;
         Ok(self
-            .database(move |database| database.delete_many(&label, &keys))
+            .write(move |database| database.delete_many(&label, &keys))
             .await
             .map_err(Into::into))
     }

@@ -128,9 +128,25 @@ impl Builder {
         String::from_utf8(stderr).expect("the host writes UTF-8")
     }
 
-    fn command(&self) -> Command {
+    /// Compiles the components, and starts nothing.
+    pub fn compile(&self) {
+        let manifest = self.write_manifest();
+        let status = Command::new(env!("CARGO_BIN_EXE_host"))
+            .args(["compile", "--manifest"])
+            .arg(&manifest)
+            .args(&self.arguments)
+            .status();
+        assert!(status.expect("the host starts").success());
+    }
+
+    fn write_manifest(&self) -> PathBuf {
         let manifest = self.directory.path().join("spin.toml");
         std::fs::write(&manifest, &self.manifest).expect("the manifest is written");
+        manifest
+    }
+
+    fn command(&self) -> Command {
+        let manifest = self.write_manifest();
         let mut command = Command::new(env!("CARGO_BIN_EXE_host"));
         command
             .args(["up", "--listen", &self.listen])

@@ -1,3 +1,8 @@
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
 use crate::harness::guest;
 
 #[test]
@@ -68,15 +73,39 @@ fn refuses_a_broken_env_file_without_showing_it() {
 }
 
 #[test]
-fn keeps_compiled_code_on_disk() {
+fn starts_with_the_code_that_was_compiled_before_and_keeps_it_to_itself() {
     let builder = guest("");
     let cache = builder.directory.path().join("code");
-    let _host = builder
+    std::fs::create_dir(&cache).expect("made");
+    let shared = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&cache, shared).expect("it is ours");
+    let builder = builder
         .argument("--cache-dir")
-        .argument(cache.to_str().expect("UTF-8"))
-        .start();
-    let entries = std::fs::read_dir(cache).expect("the directory is there");
-    assert!(entries.count() > 0);
+        .argument(cache.to_str().expect("UTF-8"));
+
+    builder.compile();
+    let compiled = files_below(&cache);
+    assert!(!compiled.is_empty());
+    let mode = std::fs::metadata(&cache).expect("it is there").mode();
+    assert_eq!(mode & 0o777, 0o700, "nobody else puts code there");
+    let _host = builder.start();
+    assert_eq!(files_below(&cache), compiled, "nothing was compiled again");
+}
+
+/// All files of compiled code, with the moments of their last change.
+fn files_below(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("the directory is there") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            found.append(&mut files_below(&path));
+        } else if path.extension().is_none() {
+            // The others are counters of their use.
+            let changed = path.metadata().and_then(|metadata| metadata.modified());
+            found.insert(path, changed.expect("it is there"));
+        }
+    }
+    found
 }
 
 #[test]
