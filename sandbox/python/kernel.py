@@ -332,6 +332,11 @@ def main(settings):
     sys.stdin = open(0)
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
+    # Nobody can attach a debugger, and its library is the largest part of a kernel.
+    sys.modules["debugpy"] = None
+    import ipykernel.debugger  # noqa: F401
+
+    del sys.modules["debugpy"]
     import zmq
     from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import IPKernelApp
@@ -340,7 +345,9 @@ def main(settings):
 
     class Kernel(IPythonKernel):
         async def execute_request(self, stream, ident, parent):
-            with environment((parent.get("metadata") or {}).get("env_vars")):
+            metadata = parent.get("metadata") or {}
+            os.environ.update(metadata.get("lasting_env_vars") or {})
+            with environment(metadata.get("env_vars")):
                 await super().execute_request(stream, ident, parent)
 
         async def do_execute(self, *arguments, **options):

@@ -31,6 +31,13 @@ pub struct Config {
     pub allow_egress: Vec<Entry>,
     /// How long a paused sandbox is kept. `--keep-paused-seconds`
     pub keep_paused: Duration,
+    /// Whether Python programs are forked from a process that has the libraries loaded, unless
+    /// `--no-zygote`. Only with namespaces.
+    pub zygote: bool,
+    /// Whether to serve only once that process is ready. `--wait-for-zygote`
+    pub wait_for_zygote: bool,
+    /// How many sandboxes wait with a started kernel for whoever asks next. `--pool`
+    pub pool: usize,
     /// The program that knows `init`: the service itself, except in tests.
     pub init_program: PathBuf,
 }
@@ -49,6 +56,9 @@ impl Config {
             limits: Limits::default(),
             allow_egress: Vec::new(),
             keep_paused: Duration::from_secs(86_400),
+            zygote: true,
+            wait_for_zygote: false,
+            pool: 1,
             init_program: PathBuf::from("/proc/self/exe"),
         }
     }

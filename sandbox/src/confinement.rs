@@ -30,6 +30,7 @@ pub struct Confinement {
     /// Processes that were killed for want of memory where no group does it.
     killed: AtomicU64,
     init: OnceLock<i32>,
+    zygote: OnceLock<i32>,
 }
 
 /// How often limits were in the way so far.
@@ -52,19 +53,32 @@ impl Confinement {
             group,
             killed: AtomicU64::new(0),
             init: OnceLock::new(),
+            zygote: OnceLock::new(),
         }
     }
 
     /// Takes the init in. It must not have started anything yet.
     pub fn hold(&self, init: i32) -> io::Result<()> {
         self.group.add(init)?;
-        // As root this also sets how low the sandbox may go itself: a service that the machine is
-        // to spare must not have sandboxes that are spared.
-        if nix::unistd::geteuid().is_root() {
-            let _ = std::fs::write(format!("/proc/{init}/oom_score_adj"), "0");
-        }
+        spare(init);
         let _ = self.init.set(init);
         Ok(())
+    }
+
+    /// Takes in a process that is about to enter.
+    pub fn admit(&self, pid: i32) -> io::Result<()> {
+        self.group.add(pid)
+    }
+
+    /// It has entered as this process, from which Python programs are forked.
+    pub fn adopt(&self, zygote: i32) {
+        spare(zygote);
+        let _ = self.zygote.set(zygote);
+    }
+
+    /// The process from which Python programs are forked, as numbered outside.
+    pub fn zygote(&self) -> Option<i32> {
+        self.zygote.get().copied()
     }
 
     /// What each process inside is to be limited to.
@@ -105,10 +119,12 @@ impl Confinement {
 
     /// The processes inside, as numbered outside; the init first.
     pub fn processes(&self) -> Vec<i32> {
-        self.init
-            .get()
-            .map(|init| process_tree::descendants(*init))
-            .unwrap_or_default()
+        // The zygote's programs are no descendants of the init, but of what entered.
+        [self.init.get(), self.zygote.get()]
+            .into_iter()
+            .flatten()
+            .flat_map(|first| process_tree::descendants(*first))
+            .collect()
     }
 
     /// Whether `/dev/shm` inside has no room left. As far as the service may look there.
@@ -191,5 +207,13 @@ impl Confinement {
                 Size(self.rlimits().data)
             ),
         ]
+    }
+}
+
+/// Programs go first when memory runs out, not this one. As root this also sets how low the sandbox
+/// may go itself: a service that the machine is to spare must not have sandboxes that are spared.
+fn spare(pid: i32) {
+    if nix::unistd::geteuid().is_root() {
+        let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "0");
     }
 }

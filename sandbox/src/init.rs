@@ -17,8 +17,9 @@
 //! goes wrong is told to the service.
 
 mod files;
+pub(crate) mod interpreter;
 pub(crate) mod landlock;
-mod namespaces;
+pub(crate) mod namespaces;
 mod network;
 mod oom;
 mod privileges;
@@ -109,14 +110,14 @@ fn start(sockets: &Sockets) -> Result<Option<(Terms, OomScore)>, StepError> {
     let Handshake::Setup(setup) = message else {
         return Err(out_of_turn());
     };
-    let oom_score = match setup.isolation {
+    let (oom_score, entrance) = match setup.isolation {
         Isolation::Namespaces => match enter(sockets, &setup, beside.into_iter().next())? {
-            Some(oom_score) => oom_score,
+            Some(entered) => entered,
             None => return Ok(None),
         },
         Isolation::None => {
             privileges::adopt_orphans()?;
-            OomScore::open()?
+            (OomScore::open()?, Vec::new())
         }
     };
     let open_files = rlimits::settle(&setup.rlimits, setup.isolation)?;
@@ -130,7 +131,9 @@ fn start(sockets: &Sockets) -> Result<Option<(Terms, OomScore)>, StepError> {
         // Last, for it holds for everything that follows.
         seccomp::install(setup.memory_is_counted)?;
     }
-    tell(sockets, &Handshake::Ready, &[run.as_fd()])?;
+    let mut beside = vec![run.as_fd()];
+    beside.extend(entrance.iter().map(AsFd::as_fd));
+    tell(sockets, &Handshake::Ready, &beside)?;
     let terms = Terms {
         isolation: setup.isolation,
         open_files,
@@ -138,12 +141,13 @@ fn start(sockets: &Sockets) -> Result<Option<(Terms, OomScore)>, StepError> {
     Ok(Some((terms, oom_score)))
 }
 
-/// In the new PID 1, inside at last; `None` in the process that gave birth to it.
+/// In the new PID 1, inside at last, with what lets the zygote in; `None` in the process that gave
+/// birth to it.
 fn enter(
     sockets: &Sockets,
     setup: &Setup,
     storage: Option<OwnedFd>,
-) -> Result<Option<OomScore>, StepError> {
+) -> Result<Option<(OomScore, Vec<OwnedFd>)>, StepError> {
     namespaces::unshare()?;
     tell(sockets, &Handshake::Unshared, &[])?;
     let Handshake::Mapped = hear(sockets)? else {
@@ -151,6 +155,10 @@ fn enter(
     };
     root::make_private()?;
     let sources = root::gather(setup)?;
+    let shim = match &setup.shim {
+        Some(shim) => interpreter::gather(shim)?,
+        None => Vec::new(),
+    };
     privileges::become_user()?;
     if let Some(pid) = namespaces::clone_sibling()? {
         tell(sockets, &Handshake::Born { pid }, &[])?;
@@ -165,10 +173,17 @@ fn enter(
     namespaces::hide_cgroup()?;
     network::raise_loopback()?;
     nix::unistd::sethostname(&setup.hostname).step("set the host name")?;
-    root::build(sources, setup, storage)?;
+    root::build(sources, shim, setup, storage)?;
+    let mut entrance = match setup.shim {
+        Some(_) => namespaces::hold()?,
+        None => Vec::new(),
+    };
     privileges::drop_all()?;
-    landlock::restrict(setup)?;
-    Ok(Some(oom_score))
+    let rules = landlock::restrict(setup)?;
+    if setup.shim.is_some() {
+        entrance.extend(rules);
+    }
+    Ok(Some((oom_score, entrance)))
 }
 
 fn adopt_sockets() -> io::Result<Sockets> {

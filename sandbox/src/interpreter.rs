@@ -36,7 +36,7 @@ pub struct Interpreter {
 
 /// Why there is no context to run in.
 #[derive(Debug, Error)]
-pub(crate) enum ContextError {
+pub enum ContextError {
     /// Nobody made one with this id, or it was removed.
     #[error("Context {0} not found")]
     NotFound(String),
@@ -57,6 +57,24 @@ impl Interpreter {
         };
         interpreter.default_context(Language::Python)?;
         Ok(interpreter)
+    }
+
+    /// One whose Python kernel runs already.
+    pub async fn started(sandbox: &Sandbox) -> Result<Self, ContextError> {
+        let interpreter = Self::new()?;
+        let context = interpreter.default_context(Language::Python)?;
+        context.started(sandbox).await?;
+        Ok(interpreter)
+    }
+
+    /// Gives the kernel that runs already variables that it was not started with.
+    pub async fn set_environment(
+        &self,
+        variables: BTreeMap<String, String>,
+    ) -> Result<(), ContextError> {
+        let context = self.default_context(Language::Python)?;
+        context.set_environment(variables).await;
+        Ok(())
     }
 
     /// A context by id.

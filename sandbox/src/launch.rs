@@ -74,6 +74,8 @@ pub struct Launched {
     pub files: UnixStream,
     /// The directory in which programs inside and the service meet.
     pub run: OwnedFd,
+    /// What lets the zygote in: the namespaces, then the Landlock rules, if there are any.
+    pub entrance: Vec<OwnedFd>,
 }
 
 /// Who the sandbox's user is outside.
@@ -159,7 +161,9 @@ impl Launcher {
             drop(outcome.is_err().then(|| child.kill()));
             child.wait().map_err(program_error)?;
         }
-        let (_, run) = outcome?;
+        let (_, mut ready) = outcome?;
+        let entrance = ready.split_off(1);
+        let run = ready.pop().ok_or_else(|| out_of_turn("get ready"))?;
         let init = Init::adopt(pid, isolation).map_err(program_error)?;
         control.set_read_timeout(None).map_err(program_error)?;
         Ok(Launched {
@@ -167,11 +171,12 @@ impl Launcher {
             control,
             files,
             run,
+            entrance,
         })
     }
 
     /// The service's side of the handshake; the pid of PID 1 if it is another process, and the
-    /// run directory.
+    /// descriptors that came with its readiness: at least one.
     fn shake_hands(
         control: &UnixStream,
         setup: Setup,
@@ -179,7 +184,7 @@ impl Launcher {
         outside: Outside,
         confinement: &Confinement,
         child: u32,
-    ) -> Result<(Option<i32>, OwnedFd), LaunchError> {
+    ) -> Result<(Option<i32>, Vec<OwnedFd>), LaunchError> {
         let isolation = setup.isolation;
         if isolation == Isolation::None {
             // It becomes the init itself.
@@ -207,8 +212,8 @@ impl Launcher {
         // Before it can start anything.
         confinement.hold(pid).map_err(LaunchError::Limits)?;
         tell(control, "build the root file system", &Handshake::Go)?;
-        let run = hear_ready(control, "build the root file system")?;
-        Ok((Some(pid), run))
+        let ready = hear_ready(control, "build the root file system")?;
+        Ok((Some(pid), ready))
     }
 }
 
@@ -258,12 +263,11 @@ fn hear_all(
     }
 }
 
-fn hear_ready(control: &UnixStream, step: &'static str) -> Result<OwnedFd, LaunchError> {
+fn hear_ready(control: &UnixStream, step: &'static str) -> Result<Vec<OwnedFd>, LaunchError> {
     match hear_all(control, step)? {
-        (Handshake::Ready, beside) => beside.into_iter().next(),
-        _ => None,
+        (Handshake::Ready, beside) if !beside.is_empty() => Ok(beside),
+        _ => Err(out_of_turn(step)),
     }
-    .ok_or_else(|| out_of_turn(step))
 }
 
 fn out_of_turn(step: &'static str) -> LaunchError {

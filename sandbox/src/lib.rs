@@ -32,6 +32,7 @@ mod meters;
 mod metrics;
 mod outside_id;
 mod place;
+mod pool;
 pub mod process;
 mod process_tree;
 pub mod protocol;
@@ -42,6 +43,7 @@ mod service;
 mod storage;
 mod unread;
 mod wire;
+mod zygote;
 
 pub use config::Config;
 pub use service::{ServeError, Service, serve};

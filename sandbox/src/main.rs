@@ -73,6 +73,15 @@ struct Serve {
     /// Run programs as plain children of the service. For trusted code only.
     #[arg(long)]
     insecure_no_isolation: bool,
+    /// How many sandboxes to keep ready, with a started kernel, for whoever asks next.
+    #[arg(long, default_value_t = 1, overrides_with = "pool")]
+    pool: usize,
+    /// Start each Python program from scratch, not as a fork of a process that has the libraries.
+    #[arg(long)]
+    no_zygote: bool,
+    /// Serve only once that process is ready, which takes some seconds.
+    #[arg(long, conflicts_with = "no_zygote")]
+    wait_for_zygote: bool,
 }
 
 #[derive(Args)]
@@ -177,6 +186,9 @@ impl From<Serve> for Config {
             } else {
                 Isolation::Namespaces
             },
+            pool: arguments.pool,
+            zygote: !arguments.no_zygote,
+            wait_for_zygote: arguments.wait_for_zygote,
             api_keys: arguments.api_keys.into_iter().map(Into::into).collect(),
             read_only: arguments.read_only,
             uid_base: arguments.uid_base,

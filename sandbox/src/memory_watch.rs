@@ -37,11 +37,14 @@ pub async fn watch(confinement: Weak<Confinement>) {
 
 /// What is used now; at most the limit once this returns.
 fn look(confinement: &Arc<Confinement>) -> u64 {
-    let processes = confinement.processes();
-    let (init, programs) = match processes.split_first() {
-        Some(split) => split,
-        None => return 0,
-    };
+    let zygote = confinement.zygote();
+    let mut programs = confinement.processes();
+    if programs.is_empty() {
+        return 0;
+    }
+    // Neither the init, nor what programs are forked from: that memory is the service's.
+    programs.remove(0);
+    programs.retain(|pid| Some(*pid) != zygote);
     let used: u64 = programs.iter().map(|pid| process_tree::memory(*pid)).sum();
     if used <= confinement.limits.memory {
         return used;
@@ -57,19 +60,19 @@ fn look(confinement: &Arc<Confinement>) -> u64 {
     }
     sizes.sort_unstable();
     if let Some((_, largest)) = sizes.last() {
-        kill(*init, *largest, confinement);
+        kill(*largest, confinement);
     }
     used
 }
 
-fn kill(init: i32, pid: i32, confinement: &Confinement) {
+fn kill(pid: i32, confinement: &Confinement) {
     let held = Pid::from_raw(pid)
         .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
     let Some(held) = held else {
         return;
     };
     // Looked up again while it is held: the number may have become another's before.
-    if process_tree::descendants(init).contains(&pid) {
+    if confinement.processes().contains(&pid) {
         confinement.count_kill();
         let _ = rustix::process::pidfd_send_signal(&held, Signal::KILL);
     }

@@ -42,6 +42,19 @@ pub struct Setup {
     pub rlimits: Rlimits,
     /// Host paths that appear inside at the same place, read-only. Absent ones are an error.
     pub read_only: Vec<PathBuf>,
+    /// What takes the place of the Python interpreter, if anything does.
+    pub shim: Option<Shim>,
+}
+
+/// Where the shim is, and where it goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shim {
+    /// On the host.
+    pub program: PathBuf,
+    /// The environment's `bin`, which it goes to.
+    pub bin: PathBuf,
+    /// The interpreter behind the environment's links.
+    pub interpreter: PathBuf,
 }
 
 /// Limits of each process; see setrlimit(2).
@@ -99,7 +112,8 @@ pub enum Handshake {
     /// Service → init: PID 1 may go on.
     Go,
     /// Init → service: the sandbox is built; requests are served from here on. The directory in
-    /// which programs inside and the service meet travels beside the message.
+    /// which programs inside and the service meet travels beside the message; if there is a shim,
+    /// so do the sandbox's namespaces and its Landlock rules.
     Ready,
     /// Init → service: a step failed; the init ends.
     Failed {

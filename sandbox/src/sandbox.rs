@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::confinement::Confinement;
@@ -30,6 +31,9 @@ use crate::protocol::{Isolation, Request, SpawnRequest};
 pub const HOME: &str = "/home/user";
 /// The directory shared with the service, inside.
 pub const RUN: &str = "/run/conductor";
+
+/// Without a zygote Python starts, too.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a caller decides about a sandbox.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +80,8 @@ pub struct Sandbox {
     pub(crate) processes: ProcessTable,
     pub(crate) watchers: Watchers,
     pub(crate) isolation: Isolation,
+    /// True once it is decided how Python starts.
+    pub(crate) settled: watch::Receiver<bool>,
     pub(crate) python: PathBuf,
     pub(crate) interpreter: OnceCell<Interpreter>,
     // In the order of their end: the processes, then their disk, then their user id.
@@ -111,6 +117,7 @@ pub enum ConnectError {
 impl Sandbox {
     /// Starts a program in the sandbox's environment.
     pub async fn spawn(&self, spawn: Spawn) -> Result<Process, SpawnError> {
+        self.settle().await;
         let mut env = self.environment();
         env.extend(spawn.env);
         let request = SpawnRequest {
@@ -142,6 +149,20 @@ impl Sandbox {
             }
             other => other,
         })
+    }
+
+    /// From here on it is a caller's.
+    pub(crate) fn claim(&mut self, profile: Profile, timeout: Duration) {
+        self.started_at = Utc::now();
+        self.lifecycle = Lifecycle::begin(self.started_at, timeout, profile.on_timeout);
+        self.profile = profile;
+    }
+
+    /// A zygote that is entering is a matter of milliseconds, and worth them.
+    async fn settle(&self) {
+        let mut settled = self.settled.clone();
+        // The sender goes once it is decided, too.
+        let _ = tokio::time::timeout(SETTLE_WITHIN, settled.wait_for(|settled| *settled)).await;
     }
 
     /// Connects to a port on the sandbox's loopback.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -12,14 +12,16 @@ use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cgroup::Cgroups;
 use crate::clock;
 use crate::config::Config;
 use crate::confinement::Confinement;
 use crate::egress::{Egress, EgressError, Entry, Policy};
+use crate::interpreter::{ContextError, Interpreter};
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
 use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
@@ -30,14 +32,19 @@ use crate::meters::Meters;
 use crate::metrics::{self, History};
 use crate::outside_id::{OutsideId, first_outside_id};
 use crate::place::{Place, PlaceError};
+use crate::pool::{Pool, Waiting};
 use crate::process::{Exit, Spawn, SpawnError};
-use crate::protocol::{Isolation, Setup};
+use crate::protocol::{Isolation, Setup, Shim};
 use crate::routing;
 use crate::sandbox::{Profile, Sandbox};
 use crate::storage::{DiskError, Disks};
+use crate::zygote::Zygote;
 
 /// After a shutdown signal, open connections get this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
+
+/// A full disk, say, may have room again.
+const PREPARE_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Why the service did not start, or stopped.
 #[derive(Debug, Error)]
@@ -89,6 +96,9 @@ pub enum CreateError {
     /// Its sockets, its note, or its id.
     #[error("cannot set up the sandbox: {0}")]
     Io(#[from] io::Error),
+    /// Its kernel.
+    #[error(transparent)]
+    Kernel(#[from] ContextError),
     /// Its first program.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -115,6 +125,9 @@ pub struct Service {
     read_only: Vec<PathBuf>,
     disks: Disks,
     launcher: Launcher,
+    shim: Option<Shim>,
+    zygote: OnceLock<Arc<Zygote>>,
+    pool: Pool,
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
     first_outside_id: Option<u32>,
     outside_ids: Arc<Mutex<BTreeSet<u32>>>,
@@ -162,6 +175,9 @@ impl Service {
             meters: Arc::default(),
             allow_egress: config.allow_egress.clone().into(),
             launcher: Launcher::new(&config.init_program),
+            shim: find_shim(&config, &python),
+            zygote: OnceLock::new(),
+            pool: Pool::new(config.pool),
             python,
             read_only,
             sandboxes: Mutex::default(),
@@ -177,11 +193,30 @@ impl Service {
             Isolation::Namespaces => ServeError::NoIsolation(error),
             Isolation::None => ServeError::NoSandbox(error),
         })?;
+        service.start_zygote()?;
+        if let Some(zygote) = service
+            .zygote
+            .get()
+            .filter(|_| service.config.wait_for_zygote)
+        {
+            zygote.ready().await;
+        }
         for layer in layers::active(&service.config, &service.disks, &tried) {
             tracing::info!("isolation: {layer}");
         }
         tokio::spawn(metrics::sample(Arc::downgrade(&service)));
         Ok(service)
+    }
+
+    /// It gets ready while sandboxes are served already.
+    fn start_zygote(&self) -> io::Result<()> {
+        if let Some(shim) = &self.shim {
+            let scratch = self.state.root().join("zygote");
+            std::fs::create_dir_all(&scratch)?;
+            let zygote = Zygote::start(self.python.clone(), shim.interpreter.clone(), scratch)?;
+            let _ = self.zygote.set(Arc::new(zygote));
+        }
+        Ok(())
     }
 
     /// Serves until `shutdown` resolves, then ends all sandboxes.
@@ -190,10 +225,13 @@ impl Service {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
+        let filling = (self.config.pool > 0)
+            .then(|| AbortOnDropHandle::new(tokio::spawn(self.clone().fill_pool())));
         let service = self.clone();
         let ending = async move {
             shutdown.await;
             service.closing.cancel();
+            drop(filling);
             // Ends the streams and connections that lead into sandboxes.
             service.end_all().await;
         };
@@ -227,10 +265,26 @@ impl Service {
         timeout: Duration,
     ) -> Result<Arc<Sandbox>, CreateError> {
         let start = Instant::now();
-        let sandbox = Arc::new(self.make(profile, timeout).await?);
+        let (sandbox, started_with) = match self.pool.take() {
+            Some(waiting) => {
+                let mut sandbox = waiting.sandbox;
+                sandbox.claim(profile, timeout);
+                (sandbox, Some(waiting.environment))
+            }
+            None => (self.make(profile, timeout).await?, None),
+        };
+        let sandbox = Arc::new(sandbox);
         if let Err(error) = sandbox.apply(policy).await {
             sandbox.end().await;
             return Err(error.into());
+        }
+        if let (Some(before), Some(interpreter)) = (started_with, sandbox.interpreter().get()) {
+            let mut changed = sandbox.environment();
+            changed.retain(|name, value| before.get(name) != Some(value));
+            if let Err(error) = interpreter.set_environment(changed).await {
+                sandbox.end().await;
+                return Err(error.into());
+            }
         }
         self.lock().insert(sandbox.id.clone(), sandbox.clone());
         tokio::spawn(watch_over(Arc::downgrade(self), sandbox.clone()));
@@ -272,7 +326,45 @@ impl Service {
         true
     }
 
+    /// Keeps the pool full until the service ends.
+    async fn fill_pool(self: Arc<Self>) {
+        if let Some(zygote) = self.zygote.get() {
+            zygote.ready().await;
+        }
+        loop {
+            self.pool.room().await;
+            match self.prepare().await {
+                Ok(waiting) => self.pool.put(waiting),
+                Err(error) => {
+                    tracing::warn!(%error, "no sandbox can be prepared; trying again");
+                    tokio::time::sleep(PREPARE_AGAIN_AFTER).await;
+                }
+            }
+        }
+    }
+
+    async fn prepare(self: &Arc<Self>) -> Result<Waiting, CreateError> {
+        let sandbox = self.make(Profile::default(), Duration::MAX).await?;
+        match Interpreter::started(&sandbox).await {
+            Ok(interpreter) => {
+                // Nobody else has the sandbox, so nobody else can have set it.
+                let _ = sandbox.interpreter().set(interpreter);
+                let environment = sandbox.environment();
+                Ok(Waiting {
+                    sandbox,
+                    environment,
+                })
+            }
+            Err(error) => {
+                sandbox.end().await;
+                Err(error.into())
+            }
+        }
+    }
+
     async fn end_all(&self) {
+        let waiting = self.pool.drain();
+        join_all(waiting.iter().map(|waiting| waiting.sandbox.end())).await;
         let ids: Vec<_> = self.lock().keys().cloned().collect();
         join_all(ids.iter().map(|id| self.kill(id))).await;
     }
@@ -312,6 +404,7 @@ impl Service {
                     memory_is_counted: confinement.memory_is_limited(),
                     rlimits: confinement.rlimits(),
                     read_only: service.read_only.clone(),
+                    shim: service.shim.clone(),
                 };
                 let outside = user.map_or(Outside::Own, Outside::Id);
                 let launched = service
@@ -327,7 +420,28 @@ impl Service {
             control,
             files,
             run,
+            entrance,
         } = launched;
+        let closed = CancellationToken::new();
+        let (settled, is_settled) = watch::channel(false);
+        if let Some(zygote) = self.zygote.get().cloned() {
+            settled.send_replace(!zygote.is_ready());
+            let (confinement, closed) = (confinement.clone(), closed.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = zygote.ready() => {}
+                    () = closed.cancelled() => return,
+                }
+                let enter = move || zygote.enter(&entrance, &confinement);
+                let outcome = tokio::task::spawn_blocking(enter).await;
+                if let Ok(Err(error)) = outcome
+                    && !closed.is_cancelled()
+                {
+                    tracing::warn!(%error, "Python starts in the plain way in a sandbox");
+                }
+                settled.send_replace(true);
+            });
+        }
         if !confinement.memory_is_limited() {
             tokio::spawn(memory_watch::watch(Arc::downgrade(&confinement)));
         }
@@ -339,12 +453,13 @@ impl Service {
             lifecycle: Lifecycle::begin(started_at, timeout, on_timeout),
             control: Arc::new(Link::new(control)?),
             files: Link::new(files)?,
-            closed: CancellationToken::new(),
+            closed,
             egress: Egress::closed(),
             meters: self.meters.clone(),
             processes: Default::default(),
             watchers: Default::default(),
             isolation,
+            settled: is_settled,
             python: self.python.clone(),
             interpreter: OnceCell::new(),
             init,
@@ -423,6 +538,30 @@ async fn watch_over(service: std::sync::Weak<Service>, sandbox: Arc<Sandbox>) {
     }
     if let Some(service) = service.upgrade() {
         service.kill(&sandbox.id).await;
+    }
+}
+
+/// What stands in for the interpreter, where sandboxes have a zygote.
+fn find_shim(config: &Config, python: &Path) -> Option<Shim> {
+    if !config.zygote || config.isolation == Isolation::None {
+        return None;
+    }
+    let find = || -> io::Result<Shim> {
+        // Both are built together.
+        let program = std::env::current_exe()?.with_file_name("shim");
+        std::fs::metadata(&program)?;
+        Ok(Shim {
+            program,
+            bin: python.parent().unwrap_or(Path::new("/")).to_owned(),
+            interpreter: python.canonicalize()?,
+        })
+    };
+    match find() {
+        Ok(shim) => Some(shim),
+        Err(error) => {
+            tracing::warn!(%error, "no program 'shim' beside this one: Python starts in the plain way");
+            None
+        }
     }
 }
 

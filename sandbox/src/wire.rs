@@ -18,6 +18,8 @@ use serde::de::DeserializeOwned;
 /// Longest frame either side accepts.
 pub const MAX_FRAME: usize = 32 << 20;
 const HEADER: usize = 4;
+/// Far more than any message has.
+const MOST_SENT: usize = 16;
 /// The kernel's own limit of descriptors per message: with room for all, none is lost unnoticed.
 const MAX_DESCRIPTORS: usize = 253;
 
@@ -42,12 +44,12 @@ pub fn send_some(
     bytes: &[u8],
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_SENT))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "more than 4 descriptors in a message",
+            format!("more than {MOST_SENT} descriptors in a message"),
         ));
     }
     let sent = rustix::net::sendmsg(

@@ -144,6 +144,8 @@ impl Conductor {
         command
             .arg("--state-dir")
             .arg(self.folder.path().join("sandbox"));
+        // Libraries loaded for many programs do not pay for the few of a test.
+        command.args(["--no-zygote", "--pool=0"]);
         command.args(&self.sandbox_arguments);
         let mut sandbox = Process::start("sandbox", command, Signal::SIGTERM, self.folder.path());
         self.sandbox_address = sandbox.word_after("sandbox: listening on http://").await;

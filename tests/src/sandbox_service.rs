@@ -30,7 +30,9 @@ impl SandboxService {
         let mut command = Command::new(checkout.join("target/debug/sandbox"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--venv"]);
         command.arg(checkout.join(".venv")).arg("--state-dir");
-        command.arg(folder.path().join("sandbox")).args(options);
+        command.arg(folder.path().join("sandbox"));
+        // Libraries loaded for many programs do not pay for the few of a test.
+        command.args(["--no-zygote", "--pool=0"]).args(options);
         let mut service = Process::start("sandbox", command, Signal::SIGTERM, folder.path());
         let address = service.word_after("sandbox: listening on http://").await;
         Self {

@@ -69,7 +69,16 @@ pub fn run_with(
 /// members are selected, as for the tests, and `--examples` (there are next to none) makes cargo count the
 /// dependencies of tests, too, without compiling them.
 fn native(workspace: &Workspace, step: &Step) -> Result<String> {
-    let arguments = ["build", "--bin", "host", "--bin", "sandbox", "--examples"];
+    let arguments = [
+        "build",
+        "--bin",
+        "host",
+        "--bin",
+        "sandbox",
+        "--bin",
+        "shim",
+        "--examples",
+    ];
     cargo::run(
         step,
         "the native build",

@@ -4,10 +4,11 @@
 //! first gives a program sight of the host, the second still refuses to open anything there.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     path_beneath_rules,
 };
 
@@ -46,13 +47,15 @@ fn version() -> Option<i64> {
     (outcome > 0).then_some(outcome)
 }
 
-/// Restricts this process and all that it starts, for good, as far as the kernel can.
-pub fn restrict(setup: &Setup) -> Result<(), StepError> {
-    let restrict = || -> Result<_, RulesetError> {
+/// Restricts this process and all that it starts, for good, as far as the kernel can. The rules,
+/// where the kernel has any, for the zygote that enters: it is held to the same ones.
+///
+/// Signals and abstract sockets end at the namespaces. If these rules limited them, too, programs
+/// started by the init and those started by the zygote could not signal each other.
+pub fn restrict(setup: &Setup) -> Result<Option<OwnedFd>, StepError> {
+    let create = || -> Result<_, RulesetError> {
         Ruleset::default()
             .handle_access(AccessFs::from_all(RIGHTS))?
-            // Signals and abstract sockets end at the namespaces already.
-            .scope(Scope::from_all(RIGHTS))?
             .create()?
             // To see what is there is no danger: the new root holds what was put into it.
             .add_rules(path_beneath_rules(["/"], AccessFs::ReadDir))?
@@ -63,13 +66,13 @@ pub fn restrict(setup: &Setup) -> Result<(), StepError> {
             .add_rules(path_beneath_rules(WRITABLE, own_files()))?
             .add_rules(path_beneath_rules([RUN], own_files() & !AccessFs::Execute))?
             .add_rules(path_beneath_rules(["/proc"], files()))?
-            .add_rules(path_beneath_rules(["/dev"], files() | AccessFs::IoctlDev))?
-            .restrict_self()
+            .add_rules(path_beneath_rules(["/dev"], files() | AccessFs::IoctlDev))
     };
-    restrict()
-        .map_err(io::Error::other)
-        .step("restrict files with landlock")?;
-    Ok(())
+    let step = "restrict files with landlock";
+    let rules = create().map_err(io::Error::other).step(step)?;
+    let copy = rules.try_clone().step(step)?;
+    rules.restrict_self().map_err(io::Error::other).step(step)?;
+    Ok(copy.into())
 }
 
 fn readable(setup: &Setup) -> Vec<PathBuf> {

@@ -1,8 +1,15 @@
 //! Namespaces: what a sandbox does not share with the host.
 
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+
 use nix::sched::CloneFlags;
 
 use super::{Step, StepError};
+
+/// As `/proc` calls them.
+pub const NAMESPACES: [&str; 7] = ["user", "mnt", "net", "ipc", "uts", "cgroup", "pid"];
 
 /// Leaves the host's namespaces. The pid namespace holds for the next child, not for this process.
 pub fn unshare() -> Result<(), StepError> {
@@ -35,4 +42,17 @@ pub fn clone_sibling() -> Result<Option<i32>, StepError> {
         0 => Ok(None),
         pid => Ok(Some(pid as i32)),
     }
+}
+
+/// The namespaces of this process, for another one to enter; that of the user comes first, because
+/// it gives the rights that the others ask for.
+pub fn hold() -> Result<Vec<OwnedFd>, StepError> {
+    NAMESPACES
+        .iter()
+        .map(|name| {
+            let file = File::open(format!("/proc/self/ns/{name}"))?;
+            Ok(OwnedFd::from(file))
+        })
+        .collect::<io::Result<_>>()
+        .step("take hold of the namespaces")
 }

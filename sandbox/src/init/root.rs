@@ -12,7 +12,7 @@ use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
 };
 
-use super::{Step, StepError, proc, storage, watch};
+use super::{Step, StepError, interpreter, proc, storage, watch};
 use crate::protocol::{Setup, USER_ID};
 use crate::sandbox::{HOME, RUN};
 
@@ -53,6 +53,7 @@ const OF_THE_USER: [(&str, u64); 3] = [
 ];
 
 // From linux/mount.h; see mount_setattr(2).
+/// Nobody may write by way of the mount.
 pub const READ_ONLY: u64 = 1;
 const NO_SETUID: u64 = 2;
 const NO_DEVICES: u64 = 4;
@@ -126,6 +127,11 @@ pub fn gather(setup: &Setup) -> Result<Vec<Source>, StepError> {
     Ok(sources)
 }
 
+/// Something of the host that may be read and executed, at another place.
+pub fn read_only(path: &Path, target: &Path) -> Result<Source, StepError> {
+    tree(path, target, READ_ONLY | NO_SETUID | NO_DEVICES)
+}
+
 /// A directory of the sandbox's storage.
 pub fn writable(path: &Path, target: &Path) -> Result<Source, StepError> {
     let attributes = match target == Path::new(RUN) {
@@ -160,6 +166,7 @@ fn tree(path: &Path, target: &Path, attributes: u64) -> Result<Source, StepError
 /// Builds the new root and moves into it. Runs as PID 1: its `/proc` shows the new pid namespace.
 pub fn build(
     mut sources: Vec<Source>,
+    shim: Vec<Source>,
     setup: &Setup,
     mounted: Option<OwnedFd>,
 ) -> Result<(), StepError> {
@@ -179,6 +186,9 @@ pub fn build(
     for source in sources {
         let target = source.target().to_owned();
         attach(stage, source).step(&format!("attach '{}'", target.display()))?;
+    }
+    if let Some(place) = &setup.shim {
+        interpreter::build(stage, place, shim)?;
     }
     // The kernel allows a new proc only while the old one is still in sight.
     mount("proc", &stage.join("proc"), flags | MountFlags::NOEXEC, "")?;
@@ -206,7 +216,8 @@ pub fn build(
     std::env::set_current_dir(HOME).step("enter the home directory")
 }
 
-fn attach(stage: &Path, source: Source) -> io::Result<()> {
+/// Attaches one source below the new root.
+pub fn attach(stage: &Path, source: Source) -> io::Result<()> {
     let place = |target: &Path| stage.join(target.strip_prefix("/").unwrap_or(target));
     match source {
         Source::Link { target, says } => symlink(says, place(&target)),

@@ -72,8 +72,18 @@ pub fn layer() -> String {
 ///
 /// Where memory is counted process by process, what no process has mapped must not come to be.
 pub fn install(memory_is_counted: bool) -> Result<(), StepError> {
+    for filter in filters(memory_is_counted)? {
+        apply_filter(&filter)
+            .map_err(io::Error::other)
+            .step("install the seccomp filter")?;
+    }
+    Ok(())
+}
+
+/// In the order in which they are installed.
+fn filters(memory_is_counted: bool) -> Result<Vec<BpfProgram>, StepError> {
     let Some(architecture) = architecture().filter(|_| available()) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let listed = listed(architecture)
         .map_err(io::Error::other)
@@ -82,12 +92,24 @@ pub fn install(memory_is_counted: bool) -> Result<(), StepError> {
     if !memory_is_counted {
         absent.extend(UNMAPPED_MEMORY);
     }
-    for filter in [&listed[..], &unknown(&absent)] {
-        apply_filter(filter)
-            .map_err(io::Error::other)
-            .step("install the seccomp filter")?;
-    }
-    Ok(())
+    Ok(vec![listed, unknown(&absent)])
+}
+
+/// The filters as the kernel reads them (`struct sock_filter`), in hexadecimal digits.
+pub fn encoded(memory_is_counted: bool) -> Result<Vec<String>, StepError> {
+    let encode = |instruction: &sock_filter| {
+        let sock_filter { code, jt, jf, k } = instruction;
+        let [a, b] = code.to_ne_bytes();
+        let [c, d, e, f] = k.to_ne_bytes();
+        [a, b, *jt, *jf, c, d, e, f]
+            .map(|byte| format!("{byte:02x}"))
+            .concat()
+    };
+    let filters = filters(memory_is_counted)?;
+    Ok(filters
+        .iter()
+        .map(|filter| filter.iter().map(encode).collect())
+        .collect())
 }
 
 fn architecture() -> Option<TargetArch> {

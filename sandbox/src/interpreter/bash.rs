@@ -25,7 +25,7 @@ const STATUS_DIGITS: usize = 10;
 
 /// Why a shell did not start.
 #[derive(Debug, Error)]
-pub(crate) enum ShellError {
+pub enum ShellError {
     /// Its process did not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),

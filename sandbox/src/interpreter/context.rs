@@ -44,7 +44,7 @@ impl Language {
 
 /// Why a context's kernel or shell does not start.
 #[derive(Debug, Error)]
-pub(crate) enum StartError {
+pub enum StartError {
     /// The kernel.
     #[error(transparent)]
     Kernel(#[from] KernelError),
@@ -188,6 +188,13 @@ impl Context {
             Ok(())
         };
         self.started.get_or_try_init(start).await.map(drop)
+    }
+
+    /// Gives a running kernel variables that it was not started with.
+    pub(crate) async fn set_environment(&self, variables: BTreeMap<String, String>) {
+        if let Some(Engine::Python(kernel)) = &mut self.turn().await.engine {
+            kernel.set_environment(variables);
+        }
     }
 
     /// Where it was started, as the caller would write it.

@@ -60,7 +60,7 @@ const FIRST_WORDS_BYTES: u64 = 16 * 1024;
 
 /// Why a kernel did not start.
 #[derive(Debug, Error)]
-pub(crate) enum KernelError {
+pub enum KernelError {
     /// Its process did not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -98,6 +98,7 @@ pub(crate) struct Kernel {
     listener: Arc<Listener>,
     words: Arc<LastWords>,
     lost: watch::Receiver<Option<Loss>>,
+    lasting: BTreeMap<String, String>,
     _readers: JoinSet<()>,
 }
 
@@ -164,8 +165,14 @@ impl Kernel {
             listener,
             words,
             lost,
+            lasting: BTreeMap::new(),
             _readers: readers,
         })
+    }
+
+    /// Variables that the next execution sets for good.
+    pub(crate) fn set_environment(&mut self, variables: BTreeMap<String, String>) {
+        self.lasting = variables;
     }
 
     /// To signal it while it executes.
@@ -198,8 +205,9 @@ impl Kernel {
             allow_stdin: false,
             stop_on_error: false,
         };
-        let request =
-            JupyterMessage::new(request, None).with_metadata(json!({ "env_vars": env_vars }));
+        let lasting = std::mem::take(&mut self.lasting);
+        let request = JupyterMessage::new(request, None)
+            .with_metadata(json!({ "env_vars": env_vars, "lasting_env_vars": lasting }));
         let mut messages = self.listener.begin(request.header.msg_id.clone());
         let handle = self.process.handle();
         if let Err(error) = self.shell.send(request).await {

@@ -48,13 +48,28 @@ pub struct Output {
     pub error: Value,
 }
 
+/// A zygote takes seconds to get ready: too long for each of many services. With this variable set,
+/// all tests wait for it, so that they also say whether sandboxes are the same with it.
+fn zygote() -> &'static str {
+    match std::env::var_os("SANDBOX_TEST_ZYGOTE") {
+        Some(_) => "--wait-for-zygote",
+        None => "--no-zygote",
+    }
+}
+
 pub fn command(state: &Path, venv: &Path) -> Command {
+    command_with(state, venv, zygote())
+}
+
+fn command_with(state: &Path, venv: &Path, zygote: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--venv"])
         .arg(venv)
         .arg("--state-dir")
-        .arg(state);
+        .arg(state)
+        // Those in waiting would be counted as those that a test makes.
+        .args([zygote, "--pool=0"]);
     command.stdout(Stdio::piped());
     command
 }
@@ -72,9 +87,22 @@ impl Service {
         Self::run(command, folder, state)
     }
 
+    /// A service whose zygote is ready.
+    pub fn start_with_zygote(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let state = folder.path().join("state");
+        let mut command = command_with(&state, Path::new(VENV), "--wait-for-zygote");
+        command.args(arguments);
+        Self::run(command, folder, state)
+    }
+
     /// A service of a user without rights, also where the tests run as root. Its environment is the
     /// system's Python with nothing installed: the project's may lie where only its owner may look.
     pub fn start_ordinary(arguments: &[&str]) -> Self {
+        let chosen = arguments
+            .iter()
+            .any(|argument| argument.ends_with("zygote"));
+        let wanted = (!chosen).then(zygote);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
         let venv = folder.path().join("venv");
@@ -88,6 +116,8 @@ impl Service {
         );
         let program = folder.path().join("sandbox");
         std::fs::copy(env!("CARGO_BIN_EXE_sandbox"), &program).expect("a copy of the program");
+        std::fs::copy(env!("CARGO_BIN_EXE_shim"), folder.path().join("shim"))
+            .expect("a copy of the shim");
         let mut command = Command::new(&program);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--venv"])
@@ -95,6 +125,8 @@ impl Service {
             .arg("--state-dir")
             .arg(&state)
             .args(arguments)
+            .args(wanted)
+            .arg("--pool=0")
             .stdout(Stdio::piped())
             .current_dir("/");
         if nix::unistd::geteuid().is_root() {

@@ -19,3 +19,4 @@ mod processes;
 mod proxy;
 mod uploads;
 mod watch;
+mod zygote;

@@ -1,0 +1,225 @@
+//! The zygote: one Python process of the service that has imported the libraries, and from which the
+//! Python programs of all sandboxes are forked.
+//!
+//! It is started with the service and gets ready in some seconds; until then, and whenever it is
+//! gone, Python starts in the plain way. A sandbox asks for nothing here: the service has the zygote
+//! *enter* it once ([`Zygote::enter`]), and what enters is from then on one of the sandbox's own
+//! programs, its fork server, which `shim` turns to. The parts in Python tell the details.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use thiserror::Error;
+use tokio::process::Command;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::confinement::Confinement;
+use crate::init::interpreter::SOCKET;
+use crate::init::namespaces::NAMESPACES;
+use crate::init::seccomp;
+use crate::protocol::USER_ID;
+use crate::sandbox::{HOME, RUN};
+use crate::wire;
+
+/// The program, and the parts that it is given, in the order in which they need each other.
+const BOOTSTRAP: &str = include_str!("../python/zygote/bootstrap.py");
+const PARTS: [(&str, &str); 5] = [
+    ("shelf", include_str!("../python/zygote/shelf.py")),
+    ("confine", include_str!("../python/zygote/confine.py")),
+    (
+        "fork_server",
+        include_str!("../python/zygote/fork_server.py"),
+    ),
+    ("fresh", include_str!("../python/zygote/fresh.py")),
+    ("zygote", include_str!("../python/zygote/zygote.py")),
+];
+/// What it imports.
+const LIBRARIES: &str = include_str!("../python/zygote/libraries.txt");
+
+/// On a busy machine with cold files, imports take a while.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+const ENTER_WITHIN: Duration = Duration::from_secs(10);
+/// Between two attempts to start it.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Why the zygote did not enter a sandbox. Python works there all the same.
+#[derive(Debug, Error)]
+pub enum EnterError {
+    /// It is still importing, or it is gone.
+    #[error("the zygote is not ready")]
+    NotReady,
+    /// It broke off.
+    #[error("the zygote did not enter the sandbox: {0}")]
+    Io(#[from] io::Error),
+    /// A step inside failed.
+    #[error("the zygote did not enter the sandbox: {0}")]
+    Step(String),
+}
+
+/// The zygote's keeper. Dropping it ends the zygote.
+pub struct Zygote {
+    channel: watch::Receiver<Option<Channel>>,
+    /// For sandboxes whose memory is counted by the kernel, and for others.
+    filters: [Vec<String>; 2],
+    _keeper: AbortOnDropHandle<()>,
+}
+
+/// One message at a time.
+type Channel = Arc<Mutex<UnixStream>>;
+
+impl Zygote {
+    /// Starts it, and starts it again whenever it ends. `scratch` is a directory for its libraries.
+    pub fn start(python: PathBuf, interpreter: PathBuf, scratch: PathBuf) -> io::Result<Self> {
+        let (sender, channel) = watch::channel(None);
+        let filters = |counted| seccomp::encoded(counted).map_err(io::Error::other);
+        let filters = [filters(true)?, filters(false)?];
+        let keeper = tokio::spawn(keep(python, interpreter, scratch, sender));
+        Ok(Self {
+            channel,
+            filters,
+            _keeper: AbortOnDropHandle::new(keeper),
+        })
+    }
+
+    /// Whether it can enter sandboxes now.
+    pub fn is_ready(&self) -> bool {
+        self.channel.borrow().is_some()
+    }
+
+    /// Resolves once it can.
+    pub async fn ready(&self) {
+        // The sender lives as long as the keeper, which lives as long as this.
+        let _ = self.channel.clone().wait_for(Option::is_some).await;
+    }
+
+    /// Enters a sandbox by its namespaces and rules, in that order. Blocks for some milliseconds.
+    pub fn enter(&self, entrance: &[OwnedFd], confinement: &Confinement) -> Result<(), EnterError> {
+        let channel = self.channel.borrow().clone();
+        let channel = channel.ok_or(EnterError::NotReady)?;
+        let (line, line_inside) = UnixStream::pair()?;
+        line.set_read_timeout(Some(ENTER_WITHIN))?;
+        let rlimits = confinement.rlimits();
+        let message = json!({
+            "namespaces": NAMESPACES.len(),
+            "landlock": entrance.len() > NAMESPACES.len(),
+            "seccomp": self.filters[usize::from(!confinement.memory_is_limited())],
+            "user": USER_ID,
+            "socket": Path::new(RUN).join(SOCKET),
+            "limits": { "RLIMIT_DATA": rlimits.data, "RLIMIT_NPROC": rlimits.processes, "RLIMIT_NOFILE": rlimits.open_files, "RLIMIT_CORE": 0 },
+        });
+        let beside: Vec<BorrowedFd<'_>> = std::iter::once(line_inside.as_fd())
+            .chain(entrance.iter().map(AsFd::as_fd))
+            .collect();
+        wire::send(
+            &*channel.lock().unwrap_or_else(PoisonError::into_inner),
+            &message,
+            &beside,
+        )?;
+        drop(line_inside);
+        let mut line = BufReader::new(line);
+        // Under the sandbox's limits before it does anything there.
+        confinement.admit(read_pid(&mut line)?)?;
+        line.get_mut().write_all(b"g")?;
+        let inside = read_pid(&mut line)?;
+        let mut word = String::new();
+        line.read_line(&mut word)?;
+        match word.trim_end() {
+            "ready" => {
+                confinement.adopt(inside);
+                Ok(())
+            }
+            failure => Err(EnterError::Step(failure.to_owned())),
+        }
+    }
+}
+
+fn read_pid(line: &mut impl Read) -> io::Result<i32> {
+    let mut bytes = [0; 4];
+    line.read_exact(&mut bytes)?;
+    Ok(i32::from_ne_bytes(bytes))
+}
+
+async fn keep(
+    python: PathBuf,
+    interpreter: PathBuf,
+    scratch: PathBuf,
+    channel: watch::Sender<Option<Channel>>,
+) {
+    loop {
+        if let Err(error) = live(&python, &interpreter, &scratch, &channel).await {
+            tracing::warn!(%error, "no zygote: Python starts in the plain way; trying again");
+        }
+        channel.send_replace(None);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// One life of the zygote.
+async fn live(
+    python: &Path,
+    interpreter: &Path,
+    scratch: &Path,
+    channel: &watch::Sender<Option<Channel>>,
+) -> io::Result<()> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let bin = python.parent().unwrap_or(Path::new("/"));
+    let mut child = Command::new(interpreter)
+        // By this name the interpreter finds its environment.
+        .arg0(python)
+        .args(["-c", BOOTSTRAP])
+        .env_clear()
+        // What libraries ask for while they are loaded has the answer that it has in a sandbox.
+        .env(
+            "PATH",
+            format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
+        )
+        .envs([("HOME", HOME), ("USER", "user"), ("LANG", "C.UTF-8")])
+        // One thread only: it could not fork otherwise.
+        .env("OPENBLAS_NUM_THREADS", "1")
+        .env("MPLCONFIGDIR", scratch)
+        .current_dir("/")
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(stderr) = child.stderr.take() {
+        tokio::spawn(listen(stderr));
+    }
+    let parts =
+        json!({ "parts": PARTS, "libraries": LIBRARIES.split_whitespace().collect::<Vec<_>>() });
+    let started = std::time::Instant::now();
+    let hello = tokio::task::spawn_blocking(move || -> io::Result<UnixStream> {
+        wire::send(&ours, &parts, &[])?;
+        ours.set_read_timeout(Some(READY_WITHIN))?;
+        let mut word = [0; 6];
+        (&ours).read_exact(&mut word)?;
+        Ok(ours)
+    });
+    let ours = hello.await.map_err(io::Error::from)??;
+    tracing::info!(
+        zygote.pid = child.id(),
+        duration_ms = started.elapsed().as_millis(),
+        "the zygote is ready"
+    );
+    channel.send_replace(Some(Arc::new(Mutex::new(ours))));
+    let status = child.wait().await?;
+    Err(io::Error::other(format!("it ended: {status}")))
+}
+
+/// What its libraries say while they are imported.
+async fn listen(stderr: tokio::process::ChildStderr) {
+    use tokio::io::AsyncBufReadExt;
+    let mut lines = tokio::io::BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        tracing::debug!("the zygote says: {line}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Python programs that are forked from the zygote: they do not know the difference.
+
+use std::collections::BTreeMap;
+
+use crate::fixture::{Output, Sandbox, Service, until};
+
+/// The interpreter itself, behind the shim.
+const REAL: &str = "$VIRTUAL_ENV/bin/.conductor/python";
+const CASES: &str = include_str!("zygote/cases.sh");
+/// One after another, because they are run at the same path, in two sandboxes side by side.
+const DIRECTORY: &str = "/home/user/case";
+
+/// Title and script of each case.
+fn cases() -> Vec<(&'static str, &'static str)> {
+    CASES
+        .split("\n# --- ")
+        .skip(1)
+        .filter_map(|case| case.split_once('\n'))
+        .collect()
+}
+
+async fn run(sandbox: &Sandbox<'_>, program: &str, script: &str) -> Output {
+    let setting = format!(
+        "rm -rf {DIRECTORY}; mkdir {DIRECTORY}; cd {DIRECTORY}; PROGRAM={program}; \
+         printf '#!/bin/bash\\nexec -a \"$VIRTUAL_ENV/bin/python\" %s \"$@\"\\n' \"$PROGRAM\" > /tmp/python; \
+         chmod +x /tmp/python; PY=/tmp/python; \
+         py() {{ (exec -a \"$VIRTUAL_ENV/bin/python\" \"$PROGRAM\" \"$@\"); }}\n"
+    );
+    sandbox.shell(&(setting + script)).await
+}
+
+#[tokio::test]
+async fn a_forked_program_behaves_like_a_fresh_one() {
+    let service = Service::start_with_zygote(&[]);
+    let (plain, forked) = (service.create().await, service.create().await);
+    let mut differences = BTreeMap::new();
+    let cases = cases();
+    assert!(cases.len() > 40, "{}", cases.len());
+    for (title, script) in cases {
+        let (real, shim) = tokio::join!(
+            run(&plain, REAL, script),
+            run(&forked, "$VIRTUAL_ENV/bin/python", script)
+        );
+        let outcome = |output: &Output| {
+            (
+                output.stdout.clone(),
+                output.stderr.clone(),
+                output.end.clone(),
+            )
+        };
+        if outcome(&real) != outcome(&shim) {
+            differences.insert(title, (outcome(&real), outcome(&shim)));
+        }
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+#[tokio::test]
+async fn a_forked_program_has_the_rights_of_all_others() {
+    let service = Service::start_with_zygote(&[]);
+    let sandbox = service.create().await;
+    let rights = |program: &str| {
+        format!(
+            "(exec -a $VIRTUAL_ENV/bin/python {program} -c 'print(open(\"/proc/self/status\").read())') \
+             | grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)'; \
+             (exec -a $VIRTUAL_ENV/bin/python {program} -c 'import os
+for name in sorted(os.listdir(\"/proc/self/ns\")): print(name, os.readlink(\"/proc/self/ns/\" + name))
+print(open(\"/proc/self/limits\").read(), open(\"/proc/self/mountinfo\").read(), open(\"/proc/self/oom_score_adj\").read())')"
+        )
+    };
+    let real = sandbox.shell(&rights(REAL)).await;
+    let forked = sandbox.shell(&rights("$VIRTUAL_ENV/bin/python")).await;
+    assert_eq!(forked.stdout, real.stdout);
+    assert!(
+        real.stdout.contains("CapBnd:\t0000000000000000"),
+        "{}",
+        real.stdout
+    );
+    // Neither sees what the zygote has seen.
+    let seen = sandbox
+        .python("import os; print(os.listdir('/proc/self/fd'), len(os.listdir('/proc/self/task')))")
+        .await;
+    assert_eq!(seen.stdout, "['0', '1', '2', '3'] 1\n");
+    let elsewhere = sandbox.python("print(open('/etc/shadow').read())").await;
+    assert!(
+        elsewhere.stderr.contains("FileNotFoundError"),
+        "{}",
+        elsewhere.stderr
+    );
+}
+
+#[tokio::test]
+async fn programs_signal_each_other_however_they_were_started() {
+    let service = Service::start_with_zygote(&[]);
+    let sandbox = service.create().await;
+    let script = "mkfifo f; python -c 'import os, time; print(os.getpid(), flush=True); time.sleep(60)' > f & \
+         read pid < f; kill -TERM $pid; wait $!; echo $?; \
+         sleep 60 & python -c \"import os; os.kill($!, 15)\"; wait $!; echo $?";
+    assert_eq!(sandbox.shell(script).await.stdout, "143\n143\n");
+}
+
+#[tokio::test]
+async fn without_its_zygote_a_sandbox_starts_python_all_the_same() {
+    let service = Service::start_with_zygote(&[]);
+    let (sandbox, other) = (service.create().await, service.create().await);
+    let parent = "import os; print(os.getppid(), open(f'/proc/{os.getppid()}/comm').read())";
+    let forked = sandbox.python(parent).await.stdout;
+    assert!(forked.contains("conductor-zygot"), "{forked}");
+    sandbox.shell("pkill -9 -f conductor-zygote").await;
+    until("python to start in the plain way", async || {
+        !sandbox
+            .python(parent)
+            .await
+            .stdout
+            .contains("conductor-zygot")
+    })
+    .await;
+    assert_eq!(sandbox.python("print(6 * 7)").await.stdout, "42\n");
+    assert!(
+        other
+            .python(parent)
+            .await
+            .stdout
+            .contains("conductor-zygot")
+    );
+    // One that does not answer is no hindrance either.
+    other.shell("pkill -STOP -f conductor-zygote").await;
+    assert_eq!(other.python("print(6 * 7)").await.stdout, "42\n");
+}
+
+#[tokio::test]
+async fn an_ordinary_user_has_a_zygote_too() {
+    let service = Service::start_ordinary(&["--wait-for-zygote"]);
+    let sandbox = service.create().await;
+    let seen = sandbox
+        .python("import os; print(os.getuid(), open(f'/proc/{os.getppid()}/comm').read())")
+        .await;
+    assert_eq!(seen.stdout, "1000 conductor-zygot\n\n", "{}", seen.stderr);
+}
+
+#[tokio::test]
+async fn a_sandbox_from_the_pool_is_as_if_made_for_its_caller() {
+    let service = Service::start_with_zygote(&["--pool=1"]);
+    let waiting = async || service.inits().len();
+    until("a sandbox to wait", async || waiting().await == 1).await;
+    let listed = crate::fixture::json(
+        service
+            .call(reqwest::Method::GET, "/v2/sandboxes")
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(listed, serde_json::json!([]));
+    for number in 0..3 {
+        let value = format!("it's \"{number}\"");
+        let sandbox = service
+            .create_from(serde_json::json!({
+                "templateID": "base",
+                "timeout": 300,
+                "metadata": { "number": number.to_string() },
+                "envVars": { "OWN": value },
+            }))
+            .await;
+        let said = sandbox
+            .call(49999, reqwest::Method::POST, "/execute")
+            .json(&serde_json::json!({ "code": "import os; print(os.environ['OWN'], len(os.listdir()), sep='|')" }))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let printed: String = said
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter_map(|line| line["text"].as_str().map(str::to_owned))
+            .collect();
+        assert_eq!(printed, format!("{value}|0\n"), "{said}");
+        assert!(said.contains("\"execution_count\":1"), "{said}");
+        assert_eq!(sandbox.shell("printf %s \"$OWN\"").await.stdout, value);
+    }
+}
