@@ -36,6 +36,8 @@ pub struct Config {
     pub zygote: bool,
     /// Whether to serve only once that process is ready. `--wait-for-zygote`
     pub wait_for_zygote: bool,
+    /// The modules it loads, if not those that dashboards use. `--preload`
+    pub preload: Option<Vec<String>>,
     /// How many sandboxes wait with a started kernel for whoever asks next. `--pool`
     pub pool: usize,
     /// The program that knows `init`: the service itself, except in tests.
@@ -58,6 +60,7 @@ impl Config {
             keep_paused: Duration::from_secs(86_400),
             zygote: true,
             wait_for_zygote: false,
+            preload: None,
             pool: 1,
             init_program: PathBuf::from("/proc/self/exe"),
         }

@@ -82,6 +82,14 @@ struct Serve {
     /// Serve only once that process is ready, which takes some seconds.
     #[arg(long, conflicts_with = "no_zygote")]
     wait_for_zygote: bool,
+    /// The modules that it loads, with commas; as a rule what dashboards use of the environment.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "MODULES",
+        overrides_with = "preload"
+    )]
+    preload: Option<Vec<String>>,
 }
 
 #[derive(Args)]
@@ -189,6 +197,7 @@ impl From<Serve> for Config {
             pool: arguments.pool,
             zygote: !arguments.no_zygote,
             wait_for_zygote: arguments.wait_for_zygote,
+            preload: arguments.preload,
             api_keys: arguments.api_keys.into_iter().map(Into::into).collect(),
             read_only: arguments.read_only,
             uid_base: arguments.uid_base,

@@ -38,7 +38,7 @@ use crate::protocol::{Isolation, Setup, Shim};
 use crate::routing;
 use crate::sandbox::{Profile, Sandbox};
 use crate::storage::{DiskError, Disks};
-use crate::zygote::Zygote;
+use crate::zygote::{Start, Zygote};
 
 /// After a shutdown signal, open connections get this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -213,7 +213,12 @@ impl Service {
         if let Some(shim) = &self.shim {
             let scratch = self.state.root().join("zygote");
             std::fs::create_dir_all(&scratch)?;
-            let zygote = Zygote::start(self.python.clone(), shim.interpreter.clone(), scratch)?;
+            let zygote = Zygote::start(Start {
+                python: self.python.clone(),
+                interpreter: shim.interpreter.clone(),
+                preload: self.config.preload.clone(),
+                scratch,
+            })?;
             let _ = self.zygote.set(Arc::new(zygote));
         }
         Ok(())

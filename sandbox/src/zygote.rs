@@ -71,16 +71,29 @@ pub struct Zygote {
     _keeper: AbortOnDropHandle<()>,
 }
 
+/// How it is started.
+#[derive(Debug)]
+pub struct Start {
+    /// The environment's Python, as programs name it.
+    pub python: PathBuf,
+    /// The program behind it.
+    pub interpreter: PathBuf,
+    /// The modules to load; `None`: what dashboards use.
+    pub preload: Option<Vec<String>>,
+    /// A directory for its libraries.
+    pub scratch: PathBuf,
+}
+
 /// One message at a time.
 type Channel = Arc<Mutex<UnixStream>>;
 
 impl Zygote {
-    /// Starts it, and starts it again whenever it ends. `scratch` is a directory for its libraries.
-    pub fn start(python: PathBuf, interpreter: PathBuf, scratch: PathBuf) -> io::Result<Self> {
+    /// Starts it, and starts it again whenever it ends.
+    pub fn start(start: Start) -> io::Result<Self> {
         let (sender, channel) = watch::channel(None);
         let filters = |counted| seccomp::encoded(counted).map_err(io::Error::other);
         let filters = [filters(true)?, filters(false)?];
-        let keeper = tokio::spawn(keep(python, interpreter, scratch, sender));
+        let keeper = tokio::spawn(keep(start, sender));
         Ok(Self {
             channel,
             filters,
@@ -146,14 +159,9 @@ fn read_pid(line: &mut impl Read) -> io::Result<i32> {
     Ok(i32::from_ne_bytes(bytes))
 }
 
-async fn keep(
-    python: PathBuf,
-    interpreter: PathBuf,
-    scratch: PathBuf,
-    channel: watch::Sender<Option<Channel>>,
-) {
+async fn keep(start: Start, channel: watch::Sender<Option<Channel>>) {
     loop {
-        if let Err(error) = live(&python, &interpreter, &scratch, &channel).await {
+        if let Err(error) = live(&start, &channel).await {
             tracing::warn!(%error, "no zygote: Python starts in the plain way; trying again");
         }
         channel.send_replace(None);
@@ -162,17 +170,12 @@ async fn keep(
 }
 
 /// One life of the zygote.
-async fn live(
-    python: &Path,
-    interpreter: &Path,
-    scratch: &Path,
-    channel: &watch::Sender<Option<Channel>>,
-) -> io::Result<()> {
+async fn live(start: &Start, channel: &watch::Sender<Option<Channel>>) -> io::Result<()> {
     let (ours, theirs) = UnixStream::pair()?;
-    let bin = python.parent().unwrap_or(Path::new("/"));
-    let mut child = Command::new(interpreter)
+    let bin = start.python.parent().unwrap_or(Path::new("/"));
+    let mut child = Command::new(&start.interpreter)
         // By this name the interpreter finds its environment.
-        .arg0(python)
+        .arg0(&start.python)
         .args(["-c", BOOTSTRAP])
         .env_clear()
         // What libraries ask for while they are loaded has the answer that it has in a sandbox.
@@ -183,7 +186,7 @@ async fn live(
         .envs([("HOME", HOME), ("USER", "user"), ("LANG", "C.UTF-8")])
         // One thread only: it could not fork otherwise.
         .env("OPENBLAS_NUM_THREADS", "1")
-        .env("MPLCONFIGDIR", scratch)
+        .env("MPLCONFIGDIR", &start.scratch)
         .current_dir("/")
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
@@ -194,8 +197,9 @@ async fn live(
     if let Some(stderr) = child.stderr.take() {
         tokio::spawn(listen(stderr));
     }
-    let parts =
-        json!({ "parts": PARTS, "libraries": LIBRARIES.split_whitespace().collect::<Vec<_>>() });
+    let usual = || LIBRARIES.split_whitespace().map(str::to_owned).collect();
+    let libraries = start.preload.clone().unwrap_or_else(usual);
+    let parts = json!({ "parts": PARTS, "libraries": libraries });
     let started = std::time::Instant::now();
     let hello = tokio::task::spawn_blocking(move || -> io::Result<UnixStream> {
         wire::send(&ours, &parts, &[])?;

@@ -48,12 +48,16 @@ pub struct Output {
     pub error: Value,
 }
 
-/// A zygote takes seconds to get ready: too long for each of many services. With this variable set,
-/// all tests wait for it, so that they also say whether sandboxes are the same with it.
-fn zygote() -> &'static str {
-    match std::env::var_os("SANDBOX_TEST_ZYGOTE") {
-        Some(_) => "--wait-for-zygote",
-        None => "--no-zygote",
+/// What kernels need.
+pub const FEW_LIBRARIES: &str = "--preload=ipykernel.kernelapp,ipykernel.ipkernel";
+
+/// As sandboxes are for users: with a zygote, but for its libraries, which take seconds to load, too
+/// long for each of many services. With `SANDBOX_TEST_NO_ZYGOTE` set, the same tests say whether
+/// sandboxes hold without it, too.
+fn zygote() -> &'static [&'static str] {
+    match std::env::var_os("SANDBOX_TEST_NO_ZYGOTE") {
+        Some(_) => &["--no-zygote"],
+        None => &["--wait-for-zygote", FEW_LIBRARIES],
     }
 }
 
@@ -61,7 +65,7 @@ pub fn command(state: &Path, venv: &Path) -> Command {
     command_with(state, venv, zygote())
 }
 
-fn command_with(state: &Path, venv: &Path, zygote: &str) -> Command {
+fn command_with(state: &Path, venv: &Path, zygote: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--venv"])
@@ -69,7 +73,8 @@ fn command_with(state: &Path, venv: &Path, zygote: &str) -> Command {
         .arg("--state-dir")
         .arg(state)
         // Those in waiting would be counted as those that a test makes.
-        .args([zygote, "--pool=0"]);
+        .args(zygote)
+        .arg("--pool=0");
     command.stdout(Stdio::piped());
     command
 }
@@ -87,11 +92,11 @@ impl Service {
         Self::run(command, folder, state)
     }
 
-    /// A service whose zygote is ready.
+    /// A service whose zygote has all the libraries, unless told otherwise.
     pub fn start_with_zygote(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
-        let mut command = command_with(&state, Path::new(VENV), "--wait-for-zygote");
+        let mut command = command_with(&state, Path::new(VENV), &["--wait-for-zygote"]);
         command.args(arguments);
         Self::run(command, folder, state)
     }
@@ -102,7 +107,7 @@ impl Service {
         let chosen = arguments
             .iter()
             .any(|argument| argument.ends_with("zygote"));
-        let wanted = (!chosen).then(zygote);
+        let wanted = if chosen { &[] } else { zygote() };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
         let venv = folder.path().join("venv");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fixture::{Output, Sandbox, Service, until};
+use crate::fixture::{FEW_LIBRARIES, Output, Sandbox, Service, until};
 
 /// The interpreter itself, behind the shim.
 const REAL: &str = "$VIRTUAL_ENV/bin/.conductor/python";
@@ -91,7 +91,7 @@ print(open(\"/proc/self/limits\").read(), open(\"/proc/self/mountinfo\").read(),
 
 #[tokio::test]
 async fn programs_signal_each_other_however_they_were_started() {
-    let service = Service::start_with_zygote(&[]);
+    let service = Service::start_with_zygote(&[FEW_LIBRARIES]);
     let sandbox = service.create().await;
     let script = "mkfifo f; python -c 'import os, time; print(os.getpid(), flush=True); time.sleep(60)' > f & \
          read pid < f; kill -TERM $pid; wait $!; echo $?; \
@@ -101,7 +101,7 @@ async fn programs_signal_each_other_however_they_were_started() {
 
 #[tokio::test]
 async fn without_its_zygote_a_sandbox_starts_python_all_the_same() {
-    let service = Service::start_with_zygote(&[]);
+    let service = Service::start_with_zygote(&[FEW_LIBRARIES]);
     let (sandbox, other) = (service.create().await, service.create().await);
     let parent = "import os; print(os.getppid(), open(f'/proc/{os.getppid()}/comm').read())";
     let forked = sandbox.python(parent).await.stdout;
@@ -140,7 +140,7 @@ async fn an_ordinary_user_has_a_zygote_too() {
 
 #[tokio::test]
 async fn a_sandbox_from_the_pool_is_as_if_made_for_its_caller() {
-    let service = Service::start_with_zygote(&["--pool=1"]);
+    let service = Service::start_with_zygote(&[FEW_LIBRARIES, "--pool=1"]);
     let waiting = async || service.inits().len();
     until("a sandbox to wait", async || waiting().await == 1).await;
     let listed = crate::fixture::json(
