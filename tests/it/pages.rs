@@ -9,7 +9,7 @@ use crate::programs::{GRADIO_MORTAL, GRADIO_SQUARE, STREAMLIT_SQUARE};
 
 #[tokio::test]
 async fn a_gradio_slider_moves_and_the_result_changes() {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let reply = conductor.run_code(GRADIO_SQUARE).await;
     let browser = Browser::start().await;
     let page = GradioApp::open(&browser, reply["url"].as_str().expect("an address")).await;
@@ -20,7 +20,7 @@ async fn a_gradio_slider_moves_and_the_result_changes() {
 
 #[tokio::test]
 async fn a_streamlit_slider_moves_and_the_result_changes() {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let reply = conductor.run_code(STREAMLIT_SQUARE).await;
     let browser = Browser::start().await;
     let page = StreamlitApp::open(&browser, reply["url"].as_str().expect("an address")).await;
@@ -51,7 +51,7 @@ async fn the_home_page_says_what_is_down() {
 
 #[tokio::test]
 async fn a_person_builds_a_dashboard_in_the_page() {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("seattle-weather.csv");
     std::fs::write(&file, seattle_weather()).expect("the folder can be written");
@@ -105,7 +105,7 @@ async fn a_person_stops_a_run_in_the_page_and_goes_on() {
 
 #[tokio::test]
 async fn a_person_sees_why_an_app_has_stopped_and_starts_it_again() {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let browser = Browser::start().await;
     let home = HomePage::open(&browser, &conductor).await;
     home.run(GRADIO_MORTAL).await;

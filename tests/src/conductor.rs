@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{Events, Neighbour, Reply, ScriptedModel};
+use crate::{Events, Neighbour, Reply, ScriptedModel, zygote};
 
 /// A running Conductor with a state of its own. It ends with the test.
 pub struct Conductor {
@@ -23,6 +23,7 @@ pub struct Conductor {
     host_address: String,
     sandbox_address: String,
     variables: BTreeMap<String, String>,
+    zygote: &'static [&'static str],
     sandbox_arguments: Vec<String>,
     client: Client,
     folder: TempDir,
@@ -32,6 +33,7 @@ pub struct Conductor {
 #[must_use = "it starts when it is awaited"]
 pub struct Start {
     variables: BTreeMap<String, String>,
+    zygote: &'static [&'static str],
     sandbox_arguments: Vec<String>,
     has_sandbox: bool,
 }
@@ -64,6 +66,12 @@ impl Start {
         self
     }
 
+    /// All libraries are loaded beforehand, and a sandbox waits for whoever comes: it takes seconds.
+    pub fn with_all_libraries(mut self) -> Self {
+        self.zygote = zygote::AS_FOR_USERS;
+        self
+    }
+
     /// The sandbox service is down.
     pub fn without_sandbox(mut self) -> Self {
         self.has_sandbox = false;
@@ -78,6 +86,7 @@ impl Start {
             // Nobody listens on port 1.
             sandbox_address: "127.0.0.1:1".to_owned(),
             variables: self.variables,
+            zygote: self.zygote,
             sandbox_arguments: self.sandbox_arguments,
             client: Client::builder()
                 .no_proxy()
@@ -111,6 +120,7 @@ impl Conductor {
     pub fn start() -> Start {
         Start {
             variables: BTreeMap::new(),
+            zygote: zygote::few_libraries(),
             sandbox_arguments: Vec::new(),
             has_sandbox: true,
         }
@@ -144,9 +154,7 @@ impl Conductor {
         command
             .arg("--state-dir")
             .arg(self.folder.path().join("sandbox"));
-        // Libraries loaded for many programs do not pay for the few of a test.
-        command.args(["--no-zygote", "--pool=0"]);
-        command.args(&self.sandbox_arguments);
+        command.args(self.zygote).args(&self.sandbox_arguments);
         let mut sandbox = Process::start("sandbox", command, Signal::SIGTERM, self.folder.path());
         self.sandbox_address = sandbox.word_after("sandbox: listening on http://").await;
         self.sandbox = Some(sandbox);

@@ -20,6 +20,7 @@ mod sandbox_service;
 mod scripted_model;
 mod soak;
 mod wait;
+mod zygote;
 
 pub use browser::Browser;
 pub use conductor::{Conductor, Start};

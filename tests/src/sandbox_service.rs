@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
+use crate::zygote;
 
 /// How long a client's whole suite may take: less than what ends a test from outside, without a word.
 const LONGEST: Duration = Duration::from_secs(240);
@@ -31,8 +32,7 @@ impl SandboxService {
         command.args(["serve", "--listen", "127.0.0.1:0", "--venv"]);
         command.arg(checkout.join(".venv")).arg("--state-dir");
         command.arg(folder.path().join("sandbox"));
-        // Libraries loaded for many programs do not pay for the few of a test.
-        command.args(["--no-zygote", "--pool=0"]).args(options);
+        command.args(zygote::few_libraries()).args(options);
         let mut service = Process::start("sandbox", command, Signal::SIGTERM, folder.path());
         let address = service.word_after("sandbox: listening on http://").await;
         Self {
