@@ -41,6 +41,23 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
         steps.record("doc tests", started.elapsed());
         doc_tests?;
     }
+    if options.filters.is_empty() && nextest {
+        // Where Python cannot be forked, it is started from scratch, and the same must hold.
+        let started = Instant::now();
+        let arguments = [
+            "nextest",
+            "run",
+            "--no-fail-fast",
+            "--package",
+            "sandbox",
+            "escape::",
+        ];
+        let mut plain = cargo::command(workspace, &arguments);
+        plain.env("SANDBOX_TEST_NO_ZYGOTE", "1");
+        let outcome = process::run_openly("the escape suite without a zygote", &mut plain);
+        steps.record("escape suite without a zygote", started.elapsed());
+        outcome?;
+    }
     eprintln!("{}", steps.table());
     let mut command = if nextest {
         cargo::command(workspace, &["nextest", "run", "--no-fail-fast"])
