@@ -1,6 +1,7 @@
 //! The tests of the whole product; each is a sentence.
 
 mod apps;
+mod bench;
 mod crowds;
 mod data;
 mod errors;

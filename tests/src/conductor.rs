@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
-use std::process::Command;
 
 use nix::sys::signal::Signal;
 use reqwest::header::{ACCEPT, HOST, HeaderName};
@@ -12,6 +11,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::checkout::{self, program};
 use crate::process::Process;
 use crate::{Events, Neighbour, Reply, ScriptedModel, zygote};
 
@@ -131,10 +131,12 @@ impl Conductor {
         let mut command = program("host");
         command
             .args(["up", "--manifest"])
-            .arg(checkout("spin.toml"));
+            .arg(checkout::path("spin.toml"));
         command.args(["--listen", &self.host_address, "--state-dir"]);
         command.arg(self.folder.path().join("host"));
-        command.arg("--cache-dir").arg(checkout("target/compiled"));
+        command
+            .arg("--cache-dir")
+            .arg(checkout::path("target/compiled"));
         // A developer's `.env` must not decide how a test ends.
         let env_file = self.folder.path().join("empty.env");
         std::fs::write(&env_file, "").expect("the temporary folder can be written");
@@ -150,7 +152,7 @@ impl Conductor {
     pub async fn start_sandbox(&mut self) {
         let mut command = program("sandbox");
         command.args(["serve", "--listen", &self.sandbox_address]);
-        command.arg("--venv").arg(checkout(".venv"));
+        command.arg("--venv").arg(checkout::path(".venv"));
         command
             .arg("--state-dir")
             .arg(self.folder.path().join("sandbox"));
@@ -343,32 +345,4 @@ fn split(url: &str) -> (&str, &str) {
         .strip_prefix("http://")
         .expect("apps are served by http here");
     rest.split_at(rest.find('/').unwrap_or(rest.len()))
-}
-
-fn checkout(path: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    folder.expect("this crate lies in the workspace").join(path)
-}
-
-fn program(name: &str) -> Command {
-    let components = checkout("target/wasm32-wasip2/component/run_code.wasm");
-    for needed in [
-        checkout("target/debug").join(name),
-        components,
-        checkout(".venv"),
-    ] {
-        assert!(
-            needed.exists(),
-            "{} is not there: run `cargo xtask build` first",
-            needed.display()
-        );
-    }
-    let mut command = Command::new(checkout("target/debug").join(name));
-    // What the person's shell sets for the product is not for tests.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
-            command.env_remove(name);
-        }
-    }
-    command
 }

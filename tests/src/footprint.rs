@@ -1,10 +1,11 @@
 //! What a running Conductor has taken of the machine: counted before and after, it tells leaks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::Conductor;
+use crate::process_tree::{self, Descendant};
 
 /// Memory that a service may have grown by: its allocator keeps what a busy moment needed. A leak of
 /// one page a sandbox would be seen over some thousands of them.
@@ -30,7 +31,9 @@ impl Footprint {
             runs = state.display().to_string();
         }
         let folder = conductor.folder().display().to_string();
-        footprint.note("processes", processes_below(sandbox));
+        let named = |process: Descendant| format!("{} {}", process.pid, process.name);
+        let processes = process_tree::below(sandbox).into_iter().map(named);
+        footprint.note("processes", processes.collect());
         footprint.note("mounts", mounts(sandbox, &[&folder, &runs]));
         footprint.note("loop devices", loop_devices(&folder));
         footprint.note("control groups", groups(&state.join("control-groups")));
@@ -115,39 +118,6 @@ impl Footprint {
         }
         table
     }
-}
-
-/// All that descends from a process: in sandboxes nothing gets another parent outside.
-fn processes_below(root: i32) -> Vec<String> {
-    let mut children: HashMap<i32, Vec<(i32, String)>> = HashMap::new();
-    for pid in entries("/proc")
-        .into_iter()
-        .filter_map(|name| name.parse().ok())
-    {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let Some((name, rest)) = stat.rsplit_once(')') else {
-            continue;
-        };
-        let parent = rest
-            .split_whitespace()
-            .nth(1)
-            .and_then(|parent| parent.parse().ok());
-        let name = name.split_once('(').map_or("", |(_, name)| name);
-        if let Some(parent) = parent {
-            children
-                .entry(parent)
-                .or_default()
-                .push((pid, format!("{pid} {name}")));
-        }
-    }
-    let (mut found, mut open) = (Vec::new(), vec![root]);
-    while let Some(parent) = open.pop() {
-        for (pid, name) in children.remove(&parent).unwrap_or_default() {
-            open.push(pid);
-            found.push(name);
-        }
-    }
-    found
 }
 
 /// Mounts that a service sees and that have to do with its folders.

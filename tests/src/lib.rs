@@ -7,7 +7,9 @@
 //!
 //! Begin with [`Conductor`], then [`Browser`] and the pages below [`pages`]; the tests are in `it/`.
 
+pub mod bench;
 mod browser;
+mod checkout;
 mod conductor;
 mod dataset;
 mod events;
@@ -15,6 +17,7 @@ mod footprint;
 mod neighbour;
 pub mod pages;
 mod process;
+mod process_tree;
 mod reply;
 mod sandbox_service;
 mod scripted_model;

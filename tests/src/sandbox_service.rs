@@ -1,12 +1,12 @@
 //! The sandbox service by itself, for clients that talk to it directly.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+use crate::checkout;
 use crate::process::Process;
 use crate::zygote;
 
@@ -24,13 +24,10 @@ pub struct SandboxService {
 impl SandboxService {
     /// Starts one on a free port, with further options of `sandbox serve`.
     pub async fn start(options: &[&str]) -> Self {
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .expect("this crate lies in the workspace");
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new(checkout.join("target/debug/sandbox"));
+        let mut command = Command::new(checkout::path("target/debug/sandbox"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--venv"]);
-        command.arg(checkout.join(".venv")).arg("--state-dir");
+        command.arg(checkout::path(".venv")).arg("--state-dir");
         command.arg(folder.path().join("sandbox"));
         command.args(zygote::few_libraries()).args(options);
         let mut service = Process::start("sandbox", command, Signal::SIGTERM, folder.path());

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod browser;
 mod build;
 mod cargo;
@@ -47,6 +48,8 @@ enum Task {
     Build(build::Options),
     /// Run the whole test suite, or the tests whose names contain a filter
     Test(test::Options),
+    /// Measure what Conductor promises beside the alternatives, in one run
+    Bench(bench::Options),
     /// Check formatting, lints and the rules of this repository
     Tidy,
     /// What the continuous integration runs: tidy and test
@@ -72,6 +75,7 @@ fn run(task: Task) -> Result<()> {
         Task::Up(options) => up::run(&workspace, &steps, &options),
         Task::Build(options) => build::run(&workspace, &steps, &options),
         Task::Test(options) => test::run(&workspace, &steps, &options),
+        Task::Bench(options) => bench::run(&workspace, &steps, &options),
         Task::Tidy => tidy::run(&workspace, &steps),
         Task::Ci => ci::run(&workspace, &steps),
     }

@@ -1,0 +1,110 @@
+//! The profile of a large CSV file, beside pandas finding the same facts.
+
+use std::fmt::Write as _;
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+
+use super::super::caller::{Caller, json, timed};
+use super::super::contestant::Contestant;
+use super::super::usage::{peak_mib, resident_mib};
+use super::super::{Bar, Comparison, Effort, Report, Samples, Unit};
+use crate::Conductor;
+
+/// A little below what an upload may be.
+const BYTES: usize = 48 * 1024 * 1024;
+
+pub(super) async fn measure(effort: Effort) -> Report {
+    let conductor = Conductor::start().without_sandbox().await;
+    let caller = Caller::of(&conductor);
+    let file = conductor.folder().join("orders.csv");
+    let (table, rows) = orders();
+    std::fs::write(&file, &table).expect("the folder can be written");
+    let mut pandas = Contestant::start("csv_facts.py", &[("FILE", &file)], conductor.folder());
+
+    let new = || Samples::new(Unit::Milliseconds);
+    let (mut ours, mut theirs) = (new(), new());
+    let host = conductor.host_pid();
+    let before = resident_mib(host);
+    let mut peak_of_theirs = 0.0;
+    for round in effort.rounds() {
+        let upload = caller.host(Method::POST, "/data/?name=orders.csv");
+        let upload = upload.header(CONTENT_TYPE, "text/csv").body(table.clone());
+        let (taken, reply) = timed(json(upload)).await;
+        ours.note(round, taken);
+        let facts = pandas.ask("profile").await;
+        theirs.note(round, facts["milliseconds"].as_f64().expect("a number"));
+        peak_of_theirs = facts["peak_mib"].as_f64().expect("a number");
+        // Both have read the same.
+        assert_eq!(reply["profile"]["rows"], rows, "{reply}");
+        assert_eq!(facts["rows"], rows, "{facts}");
+        for column in reply["profile"]["columns"].as_array().expect("columns") {
+            let name = column["name"].as_str().expect("a name");
+            let other = &facts["columns"][name];
+            assert_eq!(
+                column["missing"], other["missing"],
+                "{name}: {column} {other}"
+            );
+        }
+    }
+    let grown = peak_mib(host) - before;
+    pandas.end().await;
+
+    let memory = |value| Samples::one(Unit::Mebibytes, value);
+    let mut report = Report::default();
+    report.line(
+        Comparison::of("POST /data/", &ours)
+            .beside("pandas, from a file: read_csv and the same facts", &theirs)
+            .must(Bar::TimesLess(2.0)),
+    );
+    report.line(
+        Comparison::of("memory that the host grows by", &memory(grown))
+            .beside("the pandas process", &memory(peak_of_theirs))
+            .must(Bar::AtMost(64.0)),
+    );
+    report
+}
+
+/// A file of orders as people export them: ids, dates, categories, amounts, gaps, some text.
+fn orders() -> (String, usize) {
+    let mut table = String::with_capacity(BYTES + 256);
+    table.push_str(
+        "order_id,ordered_on,city,channel,quantity,unit_price,discount,customer,comment\n",
+    );
+    let cities = [
+        "Bonn", "Kyoto", "Lima", "Oslo", "Porto", "Quito", "Turin", "Utrecht",
+    ];
+    let channels = ["web", "shop", "phone"];
+    // A fixed sequence (Knuth's multiplier): the same file in every run.
+    let mut state: u64 = 42;
+    let mut next = |below: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let mut rows = 0;
+    while table.len() < BYTES {
+        let (month, day) = (1 + next(12), 1 + next(28));
+        let city = cities[next(8) as usize];
+        let channel = channels[next(3) as usize];
+        let (quantity, cents, customer) = (1 + next(20), 100 + next(90_000), next(60_000));
+        let discount = match next(4) {
+            0 => String::new(),
+            percent => format!("0.{percent}"),
+        };
+        let comment = match next(3) {
+            0 => "\"please ring twice, then wait\"",
+            1 => "leave at the door",
+            _ => "",
+        };
+        let (year, price) = (2020 + next(6), cents as f64 / 100.0);
+        writeln!(
+            table,
+            "{rows},{year}-{month:02}-{day:02},{city},{channel},{quantity},{price},{discount},c{customer},{comment}"
+        )
+        .expect("a text takes everything");
+        rows += 1;
+    }
+    (table, rows)
+}
