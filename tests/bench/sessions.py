@@ -1,7 +1,7 @@
 """The session route of a usual FastAPI service, served by uvicorn.
 
-SESSION names a file with the one session. With DATABASE it is read from SQLite at every request, as FastAPI's
-documentation has it (a plain function, a connection by dependency), else from a dict.
+SESSION names a file with the one session. With DATABASE it is read from SQLite at every request, in a plain function,
+which is what FastAPI asks for where a call may block; else from a dict.
 """
 
 import json
@@ -9,9 +9,8 @@ import os
 import sqlite3
 import threading
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException
 
 text = Path(os.environ["SESSION"]).read_text()
 session = json.loads(text)
@@ -33,8 +32,8 @@ if database:
         return of_thread.connection
 
     @app.get("/session/{session_id}")
-    def show(session_id: str, store: Annotated[sqlite3.Connection, Depends(connection)]):
-        row = store.execute("SELECT head FROM session WHERE id = ?", (session_id,)).fetchone()
+    def show(session_id: str):
+        row = connection().execute("SELECT head FROM session WHERE id = ?", (session_id,)).fetchone()
         if row is None:
             raise HTTPException(404, f"there is no session {session_id}")
         return json.loads(row[0])

@@ -34,6 +34,11 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
     let native = "host, sandbox, bench";
     build::run_with(workspace, steps, &options.build, native, compile)?;
     steps.run("trivial component", |step| guest(workspace, step))?;
+    if options.rows.is_empty() || options.rows.iter().any(|row| row == "sizes") {
+        steps.run("components as deployed", |step| {
+            build::compile_components(workspace, step, build::RELEASE_PROFILE)
+        })?;
+    }
     steps.run("Python clients", |step| {
         python::TESTS.ensure(workspace, step)
     })?;

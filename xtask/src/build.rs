@@ -15,7 +15,8 @@ use crate::{cargo, frontend, process, python, toolchain};
 pub const WASM_TARGET: &str = "wasm32-wasip2";
 /// The profile of components in daily work.
 pub const PROFILE: &str = "component";
-const RELEASE_PROFILE: &str = "component-release";
+/// The profile of components that are deployed.
+pub const RELEASE_PROFILE: &str = "component-release";
 
 /// How to build.
 #[derive(Args, Clone, Copy, Default)]
@@ -89,12 +90,28 @@ fn native(workspace: &Workspace, step: &Step) -> Result<String> {
 
 /// Builds every folder below `functions/` for WASI.
 pub fn components(workspace: &Workspace, step: &Step, options: &Options) -> Result<String> {
-    let functions = workspace.functions()?;
     let profile = if options.release {
         RELEASE_PROFILE
     } else {
         PROFILE
     };
+    let built = compile_components(workspace, step, profile)?;
+    if options.release {
+        let target = workspace.target().join(WASM_TARGET);
+        for function in &workspace.functions()? {
+            put_in_place(
+                &target.join(profile),
+                &target.join(PROFILE),
+                &format!("{function}.wasm"),
+            )?;
+        }
+    }
+    Ok(built)
+}
+
+/// Builds the components where cargo puts those of this profile.
+pub fn compile_components(workspace: &Workspace, step: &Step, profile: &str) -> Result<String> {
+    let functions = workspace.functions()?;
     let mut command = cargo::command(
         workspace,
         &["build", "--target", WASM_TARGET, "--profile", profile],
@@ -103,16 +120,6 @@ pub fn components(workspace: &Workspace, step: &Step, options: &Options) -> Resu
         command.args(["-p", function]);
     }
     cargo::run(step, "the build of the components", &mut command)?;
-    if options.release {
-        let target = workspace.target().join(WASM_TARGET);
-        for function in &functions {
-            put_in_place(
-                &target.join(profile),
-                &target.join(PROFILE),
-                &format!("{function}.wasm"),
-            )?;
-        }
-    }
     Ok(format!("{} components", functions.len()))
 }
 

@@ -9,7 +9,7 @@ use super::{Comparison, Row, Samples, machine};
 pub struct Report {
     /// The lines of the table.
     pub comparisons: Vec<Comparison>,
-    /// Where the time goes: parts of what was measured, each measured by itself.
+    /// Parts of what was measured, or what stands beside it: each measured by itself.
     pub stages: Vec<(String, Samples)>,
     /// What a reader must know beside the numbers.
     pub notes: Vec<String>,
@@ -50,7 +50,7 @@ impl Report {
             text.push('\n');
         }
         if !self.stages.is_empty() {
-            text.push_str("  where the time goes\n");
+            text.push_str("  of which, or beside it\n");
         }
         for (what, samples) in &self.stages {
             text.push_str(&format!("    {what:<44}{samples:>10}\n"));

@@ -8,7 +8,6 @@ use crate::checkout;
 
 pub(super) async fn measure() -> Report {
     let mut report = Report::default();
-    let folder = checkout::path("target/wasm32-wasip2/component");
     let mut functions: Vec<_> = fs::read_dir(checkout::path("functions"))
         .expect("the checkout has functions")
         .flatten()
@@ -16,21 +15,33 @@ pub(super) async fn measure() -> Report {
         .collect();
     functions.sort();
     for function in functions {
-        let file = folder.join(format!("{function}.wasm"));
-        let bytes = fs::metadata(&file).unwrap_or_else(|error| {
-            panic!(
-                "{} ({error}): run `cargo xtask build` first",
-                file.display()
-            )
-        });
-        let size = kilobytes(bytes.len());
-        report.line(Comparison::of(format!("{function}.wasm"), &size).must(Bar::AtMost(600.0)));
+        let deployed = component(&function, "component-release");
+        report.line(
+            Comparison::of(format!("{function}.wasm, `--release`"), &deployed)
+                .must(Bar::AtMost(600.0)),
+        );
+        let daily = component(&function, "component");
+        report.stage(format!("{function}.wasm as `up` builds it"), &daily);
     }
     let first_load = kilobytes(first_load());
     report.line(
         Comparison::of("first load of the page, compressed", &first_load).must(Bar::AtMost(400.0)),
     );
     report
+}
+
+fn component(function: &str, profile: &str) -> Samples {
+    let file = checkout::path("target/wasm32-wasip2")
+        .join(profile)
+        .join(format!("{function}.wasm"));
+    let file_of = fs::metadata(&file);
+    let bytes = file_of.unwrap_or_else(|error| {
+        panic!(
+            "{} ({error}): `cargo xtask bench` builds it",
+            file.display()
+        )
+    });
+    kilobytes(bytes.len())
 }
 
 fn kilobytes(bytes: u64) -> Samples {
