@@ -16,6 +16,45 @@ use crate::{Conductor, checkout};
 /// How long one turn is.
 const TURN: Duration = Duration::from_secs(1);
 
+/// One service of the other side.
+#[derive(Clone, Copy)]
+struct Other {
+    who: &'static str,
+    /// What `tests/bench/sessions.py` calls it.
+    store: &'static str,
+    /// With the faster loop and parser that uvicorn takes when they are installed.
+    is_tuned: bool,
+    /// How many times as many requests ours must answer.
+    times: Option<f64>,
+}
+
+const OTHERS: [Other; 4] = [
+    Other {
+        who: "FastAPI + uvicorn over SQLite",
+        store: "sqlite",
+        is_tuned: false,
+        times: Some(3.0),
+    },
+    Other {
+        who: "FastAPI + uvicorn over a dict",
+        store: "dict",
+        is_tuned: false,
+        times: Some(1.0),
+    },
+    Other {
+        who: "SQLite, tuned",
+        store: "sqlite-kept",
+        is_tuned: true,
+        times: None,
+    },
+    Other {
+        who: "a dict, tuned",
+        store: "dict",
+        is_tuned: true,
+        times: None,
+    },
+];
+
 pub(super) async fn measure(effort: Effort) -> Report {
     let conductor = Conductor::start().await;
     let caller = Caller::of(&conductor);
@@ -26,60 +65,53 @@ pub(super) async fn measure(effort: Effort) -> Report {
     let document = text(caller.host(Method::GET, &path)).await;
     let folder = conductor.folder();
     std::fs::write(folder.join("session.json"), document).expect("the folder can be written");
-    let over_sqlite = fastapi("sqlite", true, &path, folder).await;
-    let over_dict = fastapi("dict", false, &path, folder).await;
+    let mut theirs = Vec::new();
+    for other in OTHERS {
+        let server = other.start(&path, folder).await;
+        theirs.push((other, server, Loads::new()));
+    }
+
     let host = conductor.url("");
     let host = host.strip_prefix("http://").expect("served by http here");
-
-    let mut loads = [host, &over_sqlite.address, &over_dict.address].map(Loads::of);
+    let mut ours = Loads::new();
     for round in effort.rounds() {
-        for loads in &mut loads {
-            let load = drive(loads.address, &path, 200, TURN).await;
-            loads.note(round, load);
+        ours.note(round, drive(host, &path, 200, TURN).await);
+        for (_, server, loads) in &mut theirs {
+            loads.note(round, drive(&server.address, &path, 200, TURN).await);
         }
     }
 
-    let [ours, sqlite, dict] = &loads;
     let mut report = Report::default();
-    let rate = || Comparison::of("requests a second", &ours.rate);
-    report.line(
-        rate()
-            .beside("FastAPI + uvicorn over SQLite", &sqlite.rate)
-            .must(Bar::TimesMore(3.0)),
-    );
-    report.line(
-        rate()
-            .beside("FastAPI + uvicorn over a dict", &dict.rate)
-            .must(Bar::TimesMore(1.0)),
-    );
-    let slow = || Comparison::of("p99", &ours.slow);
-    report.line(
-        slow()
-            .beside("FastAPI + uvicorn over SQLite", &sqlite.slow)
-            .must(Bar::TimesLess(1.0)),
-    );
-    report.line(
-        slow()
-            .beside("FastAPI + uvicorn over a dict", &dict.slow)
-            .must(Bar::TimesLess(1.0)),
-    );
+    for (other, _, loads) in &theirs {
+        let line = Comparison::of("requests a second", &ours.rate).beside(other.who, &loads.rate);
+        report.line(match other.times {
+            Some(times) => line.must(Bar::TimesMore(times)),
+            None => line,
+        });
+    }
+    for (other, _, loads) in &theirs {
+        let line = Comparison::of("p99", &ours.slow).beside(other.who, &loads.slow);
+        report.line(match other.times {
+            Some(_) => line.must(Bar::TimesLess(1.0)),
+            None => line,
+        });
+    }
     report.notes.push(
-        "one uvicorn process with uvloop and httptools, as `uvicorn[standard]` installs them, without its access log"
+        "one uvicorn process each, without its access log (ours writes one); tuned: with uvloop and httptools, and a \
+         connection that each thread keeps"
             .to_owned(),
     );
     report
 }
 
-struct Loads<'a> {
-    address: &'a str,
+struct Loads {
     rate: Samples,
     slow: Samples,
 }
 
-impl<'a> Loads<'a> {
-    fn of(address: &'a (impl AsRef<str> + ?Sized)) -> Self {
+impl Loads {
+    fn new() -> Self {
         Self {
-            address: address.as_ref(),
             rate: Samples::new(Unit::PerSecond),
             slow: Samples::new(Unit::Milliseconds),
         }
@@ -91,24 +123,23 @@ impl<'a> Loads<'a> {
     }
 }
 
-async fn fastapi(name: &'static str, has_database: bool, path: &str, folder: &Path) -> Server {
-    let command = |port: u16| {
-        let mut command = Command::new(checkout::path(".venv-test/bin/python"));
-        command.args(["-m", "uvicorn", "sessions:app", "--app-dir"]);
-        command.arg(checkout::path("tests/bench"));
-        command.args([
-            "--port",
-            &port.to_string(),
-            "--log-level",
-            "warning",
-            "--no-access-log",
-        ]);
-        command.env("SESSION", folder.join("session.json"));
-        command.env_remove("DATABASE");
-        if has_database {
-            command.env("DATABASE", folder.join("sessions.sqlite"));
-        }
-        command
-    };
-    Server::start(name, command, path, folder).await
+impl Other {
+    async fn start(self, path: &str, folder: &Path) -> Server {
+        let command = |port: u16| {
+            let mut command = Command::new(checkout::path(".venv-test/bin/python"));
+            command.args(["-m", "uvicorn", "sessions:app", "--app-dir"]);
+            command.arg(checkout::path("tests/bench"));
+            command.args(["--port", &port.to_string()]);
+            command.args(["--log-level", "warning", "--no-access-log"]);
+            let (event_loop, http) = match self.is_tuned {
+                true => ("uvloop", "httptools"),
+                false => ("asyncio", "h11"),
+            };
+            command.args(["--loop", event_loop, "--http", http]);
+            command.env("SESSION", folder.join("session.json"));
+            command.env("STORE", self.store);
+            command
+        };
+        Server::start("fastapi", command, path, folder).await
+    }
 }
