@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Samples;
+use super::{Samples, Unit};
 
 /// What was promised.
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +67,13 @@ impl Comparison {
         self
     }
 
-    /// The ratio that the bar speaks of; without a bar on one, theirs by ours.
+    /// The ratio that the bar speaks of; without one, how many times better ours is.
     pub fn ratio(&self) -> Option<f64> {
         let (ours, theirs) = (self.ours.median(), self.theirs.as_ref()?.1.median());
+        let is_more_better = matches!(self.ours.unit(), Unit::PerSecond | Unit::Number);
         Some(match self.bar {
-            Some(Bar::AtMostTimes(_) | Bar::TimesMore(_)) => ours / theirs,
+            Some(Bar::AtMostTimes(_)) => ours / theirs,
+            _ if is_more_better => ours / theirs,
             _ => theirs / ours,
         })
     }
@@ -91,11 +93,14 @@ impl Comparison {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Unit;
     use super::*;
 
     fn reached(ours: f64, theirs: f64, bar: Bar) -> Option<bool> {
-        let samples = |value| Samples::one(Unit::Milliseconds, value);
+        let unit = match bar {
+            Bar::TimesMore(_) => Unit::PerSecond,
+            _ => Unit::Milliseconds,
+        };
+        let samples = |value| Samples::one(unit, value);
         let comparison = Comparison::of("a thing", &samples(ours));
         let comparison = comparison.beside("another", &samples(theirs));
         comparison.must(bar).is_reached()
