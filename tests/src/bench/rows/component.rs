@@ -38,7 +38,7 @@ pub(super) async fn measure(effort: Effort) -> Report {
     command.arg("--state-dir").arg(folder.path().join("state"));
     command
         .arg("--cache-dir")
-        .arg(checkout::path("target/e2e-cache"));
+        .arg(checkout::path("target/compiled"));
     let mut host = Process::start("host", command, Signal::SIGTERM, folder.path());
     let address = host.word_after("host: listening on http://").await;
     let (mut rate, mut slow) = (

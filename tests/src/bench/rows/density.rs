@@ -59,7 +59,7 @@ impl Held {
 }
 
 async fn ours(app: App, dashboards: usize) -> (f64, Held) {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let caller = Caller::of(&conductor);
     let services = [conductor.sandbox_pid(), conductor.host_pid()];
     // The first one warms up what all share.

@@ -14,7 +14,7 @@ use super::super::{Bar, Comparison, Effort, Report, Samples, Unit};
 use crate::{Conductor, Events};
 
 pub(super) async fn measure(effort: Effort) -> Report {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let mut report = Report::default();
     for app in App::ALL {
         measure_one(app, &conductor, effort, &mut report).await;

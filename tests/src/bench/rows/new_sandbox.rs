@@ -12,7 +12,7 @@ use crate::Conductor;
 const BURST: usize = 10;
 
 pub(super) async fn measure(effort: Effort) -> Report {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let caller = Caller::of(&conductor);
     let services = [conductor.sandbox_pid(), conductor.host_pid()];
     let mut kernel = Contestant::start("kernel.py", &[], conductor.folder());

@@ -56,7 +56,7 @@ const OTHERS: [Other; 4] = [
 ];
 
 pub(super) async fn measure(effort: Effort) -> Report {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let caller = Caller::of(&conductor);
     let begun = caller.run_code(&json!({"code": "print(1)"})).await;
     let id = begun["session_id"].as_str().expect("an id");

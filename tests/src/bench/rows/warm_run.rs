@@ -13,7 +13,7 @@ use crate::Conductor;
 const PER_ROUND: usize = 20;
 
 pub(super) async fn measure(effort: Effort) -> Report {
-    let conductor = Conductor::start().await;
+    let conductor = Conductor::start().with_all_libraries().await;
     let caller = Caller::of(&conductor);
     let mut kernel = Contestant::start("kernel.py", &[], conductor.folder());
     let first = caller.run_code(&json!({"code": "print(1)"})).await;
