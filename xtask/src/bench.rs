@@ -53,9 +53,9 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
 
 /// All default members are selected, for the reason that `build` gives.
 fn compile(workspace: &Workspace, step: &Step) -> Result<String> {
-    let binaries = ["--bin", "host", "--bin", "sandbox", "--bin", "bench"];
+    let binaries = ["host", "sandbox", "shim", "bench"].map(|name| ["--bin", name]);
     let mut command = cargo::command(workspace, &["build", "--examples"]);
-    cargo::run(step, "the native build", command.args(binaries))?;
+    cargo::run(step, "the native build", command.args(binaries.as_flattened()))?;
     Ok("built".to_owned())
 }
 
