@@ -46,10 +46,7 @@ async fn health(edge: &Edge) -> Reply {
     .await;
     let model = match LlmConfig::read(variable) {
         None => json!({"status": "built-in planner", "hint": "set OPENAI_API_KEY to use a model"}),
-        Some(config) => {
-            let url = format!("{}/models", config.base_url);
-            answers(edge, &url, config.authorization()).await
-        }
+        Some(config) => answers(edge, &config.endpoint("models"), config.authorization()).await,
     };
     let parts = [&store, &sandbox, &model];
     let is_up = parts.iter().all(|part| part["status"] != "down");

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use edge::{Call, Edge, HttpError, Reply, Reporter};
 use execution::app::AppRequest;
 use llm::prompts::AppPrompt;
-use llm::{LlmConfig, Usage};
+use llm::{Chat, Client, LlmConfig, Step, Usage};
 use model::dataset::{self, Dataset};
-use model::event::{Event, EventSink as _};
+use model::event::{ClientGone, Event, EventSink as _};
 use model::ports::Outside as _;
 use model::run::{ExecutionError, RunReply};
 use model::{DatasetId, Framework, SessionId, session};
@@ -167,7 +167,12 @@ async fn generate(
         framework: plan.framework,
         dataset: data,
     });
-    let completion = llm::complete(edge.http(), edge.timer(), &config, &messages).await?;
+    let client = Client {
+        outside: edge,
+        config: &config,
+    };
+    let tell = async |step: Step<'_>| hear(events, step).await;
+    let completion = client.complete(&Chat::of(messages), tell).await?;
     let code = llm::extract::program(&completion.text)?;
     Ok(Generated {
         framework: model::framework::of_program(&code).unwrap_or(plan.framework),
@@ -177,4 +182,22 @@ async fn generate(
         assumptions: Vec::new(),
         usage: completion.usage,
     })
+}
+
+/// Passes on what is heard of the model.
+async fn hear(events: &mut Reporter, step: Step<'_>) -> Result<(), ClientGone> {
+    let message = match step {
+        Step::Delta(text) => {
+            let text = text.to_owned();
+            return events.emit(Event::CodeDelta { text }).await;
+        }
+        Step::Waiting => return events.keep_alive().await,
+        Step::Anew => "the model began its answer again".to_owned(),
+        Step::Retrying { reason, pause } => {
+            format!("{reason}; asking again in {:.1} s", pause.as_secs_f64())
+        }
+        Step::Continuing(reason) => format!("{reason}; asking the model to go on"),
+    };
+    let step = "code";
+    events.emit(Event::Progress { step, message }).await
 }

@@ -25,6 +25,8 @@ pub struct HttpError {
     pub detail: Option<String>,
     /// What `Allow` says with a 405.
     pub allow: Option<&'static str>,
+    /// What `Retry-After` says, in seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl HttpError {
@@ -36,6 +38,7 @@ impl HttpError {
             message: message.into(),
             detail: None,
             allow: None,
+            retry_after: None,
         }
     }
 
@@ -216,17 +219,40 @@ impl From<ExecutionFailure> for HttpError {
 
 impl From<LlmError> for HttpError {
     fn from(error: LlmError) -> Self {
+        let mut retry_after = None;
         let (status, code) = match &error {
-            LlmError::TimedOut { .. } => (504, "model_timeout"),
-            LlmError::RateLimited { .. } => (429, "model_busy"),
-            LlmError::KeyRefused { .. } => (502, "model_key_refused"),
-            LlmError::Unreachable(_) => (502, "model_unreachable"),
-            LlmError::Refused { .. } => (502, "model_refused"),
-            LlmError::Unreadable { .. } | LlmError::CutOff | LlmError::NoCode => {
-                (502, "model_unusable")
+            LlmError::TimedOut { .. } | LlmError::Silent { .. } => (504, "model_timeout"),
+            LlmError::RateLimited {
+                retry_after: pause, ..
+            } => {
+                retry_after = Some(pause.map_or(60, |pause| pause.as_secs_f64().ceil() as u64));
+                (429, "model_busy")
             }
+            LlmError::KeyMissing { .. } | LlmError::KeyRefused { .. } => (502, "model_key_refused"),
+            LlmError::OutOfQuota { .. } => (502, "model_quota"),
+            LlmError::Address { .. }
+            | LlmError::Unreachable { .. }
+            | LlmError::NotAllowed { .. }
+            | LlmError::NoApi { .. }
+            | LlmError::Moved { .. } => (502, "model_unreachable"),
+            LlmError::ModelUnknown { .. } => (502, "model_unknown"),
+            LlmError::Refused { .. } => (502, "model_refused"),
+            LlmError::Failing { .. } | LlmError::BrokenOff { .. } => (502, "model_failing"),
+            LlmError::Unreadable { .. }
+            | LlmError::TooLong { .. }
+            | LlmError::Empty
+            | LlmError::CutOff
+            | LlmError::NoCode => (502, "model_unusable"),
+            // Both are about what was asked, so the caller can do something about them.
+            LlmError::ContextTooLong { .. } => (422, "model_context"),
+            LlmError::Declined { .. } => (422, "model_declined"),
+            // For the log: nobody reads it.
+            LlmError::CallerGone => (499, "client_gone"),
         };
-        Self::new(status, code, error.to_string())
+        Self {
+            retry_after,
+            ..Self::new(status, code, error.to_string())
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way of every request: read its head, run the function, answer, log.
 
 use futures::SinkExt as _;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, ORIGIN, VARY};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, ORIGIN, RETRY_AFTER, VARY};
 use model::ports::Random as _;
 use spin_sdk::http::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
@@ -70,11 +70,14 @@ async fn finish(mut reporter: Reporter, outcome: Result<Reply, HttpError>, reque
 }
 
 fn error_reply(error: &HttpError, request_id: &str) -> Reply {
-    let reply = Reply::json_with(error.status, &error.document(request_id));
-    match error.allow {
-        Some(allow) => reply.header(ALLOW, allow),
-        None => reply,
+    let mut reply = Reply::json_with(error.status, &error.document(request_id));
+    if let Some(allow) = error.allow {
+        reply = reply.header(ALLOW, allow);
     }
+    if let Some(seconds) = error.retry_after {
+        reply = reply.header(RETRY_AFTER, seconds.to_string());
+    }
+    reply
 }
 
 /// The allowed methods and headers, for browsers that ask first.

@@ -1,96 +1,112 @@
-//! Which part of a model's answer is the program.
+//! What is asked for, in what a model says: the program, or the JSON document.
+
+mod blocks;
+mod choose;
+mod document;
+mod python;
 
 use crate::LlmError;
+use blocks::{Block, Kind, blocks};
 
-/// The program in an answer: the longest Python code block, or the answer itself if it has no
-/// blocks and reads like a program.
+pub use document::json;
+
+pub(crate) use blocks::opens_a_block;
+
+/// How often a program may be wrapped in something else: a JSON string in a block.
+const WRAPPINGS: u8 = 3;
+
+/// The program in an answer: in code blocks of any fence, in JSON, or between prose.
+///
+/// Of several blocks the app is chosen, with the blocks before it that define what it uses. A
+/// program whose block does not end and that cannot be a whole one is [`LlmError::CutOff`].
 pub fn program(answer: &str) -> Result<String, LlmError> {
-    let blocks = blocks(answer)?;
-    let longest = blocks.into_iter().max_by_key(|block| block.len());
-    let program = match longest {
-        Some(block) => block,
-        None if reads_like_a_program(answer) => answer.trim(),
-        None => return Err(LlmError::NoCode),
+    unwrapped(answer, WRAPPINGS)
+}
+
+/// Whether the text ends within a code block.
+pub(crate) fn is_inside_a_block(text: &str) -> bool {
+    blocks(without_thoughts(text))
+        .last()
+        .is_some_and(|block| !block.is_closed)
+}
+
+fn unwrapped(answer: &str, wrappings: u8) -> Result<String, LlmError> {
+    let answer = answer.replace("\r\n", "\n");
+    let answer = without_thoughts(&answer);
+    if answer.trim_start().starts_with(['{', '[']) && wrappings > 0 {
+        if let Some(found) = in_json(answer, wrappings) {
+            return found;
+        }
+    }
+    let blocks = blocks(answer);
+    let programs: Vec<&Block> = blocks.iter().filter(|block| block.is_program()).collect();
+    if programs.is_empty() {
+        let in_json = (wrappings > 0).then(|| in_json(answer, wrappings));
+        // A program that holds a dictionary is no document that holds a program.
+        let is_small = |code: &String| code.len() * 2 < answer.len();
+        let reads_so = python::reads_like_a_program(answer) && blocks.is_empty();
+        if let Some(found) = in_json.flatten()
+            && !(reads_so && found.as_ref().is_ok_and(is_small))
+        {
+            return found;
+        }
+        // Blocks of another language are no Python, whatever stands between them.
+        if blocks.iter().any(|block| block.kind == Kind::Other) {
+            return Err(LlmError::NoCode);
+        }
+        return between_prose(answer);
+    }
+    let program = choose::choose(&programs);
+    let chosen_is_open = programs
+        .last()
+        .is_some_and(|last| !last.is_closed && program.contains(last.text.trim()));
+    let program = if chosen_is_open {
+        python::without_prose(&program)
+    } else {
+        program
     };
+    if chosen_is_open && !python::may_be_whole(&program) {
+        return Err(LlmError::CutOff);
+    }
+    finished(&program)
+}
+
+fn in_json(answer: &str, wrappings: u8) -> Option<Result<String, LlmError>> {
+    let code = document::code(answer)?;
+    let found = unwrapped(&code, wrappings - 1);
+    // Its place says that it is code, though it may import nothing.
+    Some(found.or_else(|error| match error {
+        LlmError::NoCode => finished(&code),
+        error => Err(error),
+    }))
+}
+
+fn between_prose(answer: &str) -> Result<String, LlmError> {
+    if !python::reads_like_a_program(answer) {
+        return Err(LlmError::NoCode);
+    }
+    finished(&python::without_prose(answer))
+}
+
+fn finished(program: &str) -> Result<String, LlmError> {
+    let program = python::without_commands(program);
     if program.trim().is_empty() {
         return Err(LlmError::NoCode);
     }
     Ok(format!("{}\n", program.trim_matches('\n').trim_end()))
 }
 
-/// The contents of the fenced blocks that are Python or say no language.
-fn blocks(answer: &str) -> Result<Vec<&str>, LlmError> {
-    let mut blocks = Vec::new();
-    let mut rest = answer;
-    while let Some(open) = find_fence(rest) {
-        let after = &rest[open + 3..];
-        let Some((language, body)) = after.split_once('\n') else {
-            return Err(LlmError::CutOff);
-        };
-        let Some(close) = find_fence(body) else {
-            return Err(LlmError::CutOff);
-        };
-        if ["", "python", "py", "python3"].contains(&language.trim().to_ascii_lowercase().as_str())
+/// The text without the thoughts that some models write before their answer.
+fn without_thoughts(text: &str) -> &str {
+    for end in ["</think>", "</thinking>", "</reasoning>"] {
+        if text.trim_start().starts_with(&end.replace('/', ""))
+            && let Some((_, rest)) = text.split_once(end)
         {
-            blocks.push(&body[..close]);
+            return rest;
         }
-        rest = body[close + 3..]
-            .split_once('\n')
-            .map_or("", |(_, rest)| rest);
     }
-    Ok(blocks)
-}
-
-/// A fence at the beginning of a line.
-fn find_fence(text: &str) -> Option<usize> {
-    let mut from = 0;
-    for line in text.split_inclusive('\n') {
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        if line[indent..].starts_with("```") {
-            return Some(from + indent);
-        }
-        from += line.len();
-    }
-    None
-}
-
-fn reads_like_a_program(text: &str) -> bool {
-    text.lines()
-        .any(|line| line.starts_with("import ") || line.starts_with("from "))
+    text
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_the_program_in_and_out_of_fences() {
-        let check = |answer: &str, program_text: &str| {
-            assert_eq!(program(answer), Ok(program_text.to_owned()), "{answer}");
-        };
-        check(
-            "Here:\n```python\nimport gradio\n```\nDone.",
-            "import gradio\n",
-        );
-        check("```\nx = 1\n```", "x = 1\n");
-        check(
-            "import gradio as gr\ngr.Blocks()",
-            "import gradio as gr\ngr.Blocks()\n",
-        );
-        check(
-            "```bash\npip install x\n```\n```py\nimport x\nx()\n```",
-            "import x\nx()\n",
-        );
-        check(
-            "```python\ns = '''\n  # ``` inside a line\n'''\n```",
-            "s = '''\n  # ``` inside a line\n'''\n",
-        );
-    }
-
-    #[test]
-    fn half_a_program_is_never_run() {
-        assert_eq!(program("```python\nimport gradio"), Err(LlmError::CutOff));
-        assert_eq!(program("I cannot do that."), Err(LlmError::NoCode));
-        assert_eq!(program("```python\n\n```"), Err(LlmError::NoCode));
-    }
-}
+mod tests;

@@ -51,16 +51,7 @@ pub fn app(request: &AppPrompt<'_>) -> Vec<Message> {
             facts(profile, file_name)
         );
     }
-    vec![
-        Message {
-            role: "system",
-            content: system,
-        },
-        Message {
-            role: "user",
-            content: user,
-        },
-    ]
+    vec![Message::system(system), Message::user(user)]
 }
 
 fn facts(profile: &Profile, file_name: &str) -> serde_json::Value {

@@ -22,6 +22,11 @@ pub enum Event {
         /// A sentence for a person.
         message: String,
     },
+    /// More of what a model writes, as it writes it.
+    CodeDelta {
+        /// The text.
+        text: String,
+    },
     /// Standard output.
     Stdout {
         /// The text.
@@ -55,6 +60,7 @@ impl Event {
         match self {
             Self::Started { .. } => "started",
             Self::Progress { .. } => "progress",
+            Self::CodeDelta { .. } => "code_delta",
             Self::Stdout { .. } => "stdout",
             Self::Stderr { .. } => "stderr",
             Self::Logs { .. } => "logs",

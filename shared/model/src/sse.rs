@@ -1,4 +1,8 @@
-//! Server-sent events (WHATWG HTML §9.2): what our streams are made of.
+//! Server-sent events (WHATWG HTML §9.2): what our streams are made of, and those of language models.
+
+mod decode;
+
+pub use decode::{Decoder, EventTooLong, Received};
 
 /// Writes one event: `id` where it has a number, `event`, and one line of JSON as `data`.
 ///

@@ -65,6 +65,25 @@ impl ScriptedHttp {
         self
     }
 
+    /// Adds a response that breaks off after these chunks.
+    pub fn reply_that_breaks(self, status: u16, chunks: &[&str]) -> Self {
+        let http = self.reply_in_chunks(status, chunks);
+        if let Some(Ok(response)) = http.replies.borrow_mut().back_mut() {
+            let broken = BrokenBody("the connection is gone".to_owned());
+            response.body_mut().chunks.push_back(Err(broken));
+        }
+        http
+    }
+
+    /// Gives the response that was added last a header.
+    pub fn with_header(self, name: &'static str, value: &str) -> Self {
+        if let Some(Ok(response)) = self.replies.borrow_mut().back_mut() {
+            let value = value.parse().expect("a header's value");
+            response.headers_mut().insert(name, value);
+        }
+        self
+    }
+
     /// Adds a failure to the script.
     pub fn fail(self, error: SendError) -> Self {
         self.replies.borrow_mut().push_back(Err(error));
