@@ -10,6 +10,7 @@ mod generate;
 mod limits;
 mod losses;
 mod model;
+mod openai;
 mod pages;
 mod programs;
 mod readme;

@@ -33,6 +33,6 @@ pub use footprint::Footprint;
 pub use neighbour::Neighbour;
 pub use reply::Reply;
 pub use sandbox_service::SandboxService;
-pub use scripted_model::{Answer, ScriptedModel};
+pub use scripted_model::{Answer, Asked, ScriptedModel};
 pub use soak::{Outcome, Soak};
 pub use wait::{PATIENCE, until};

@@ -13,8 +13,25 @@ use crate::wait::until;
 
 /// How long a program may take to end in good order.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a client's whole suite may take: less than what ends a test from outside, without a word.
+const LONGEST: Duration = Duration::from_secs(240);
+const LOOK: Duration = Duration::from_millis(20);
 /// How much of the log a failure shows.
 const LAST_LINES: usize = 60;
+
+/// Runs a client to its end: whether that was a good one, and all that the client wrote.
+pub(crate) async fn run_to_end(client: Command, folder: &Path) -> (bool, String) {
+    let mut client = Process::start("client", client, Signal::SIGKILL, folder);
+    let deadline = Instant::now() + LONGEST;
+    let mut ended = client.ended();
+    while ended.is_none() && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+        ended = client.ended();
+    }
+    let in_time = ended.map_or("it did not end in time\n", |_| "");
+    let well = ended.is_some_and(|status| status.success());
+    (well, client.log() + in_time)
+}
 
 /// A running program in a process group of its own, with both outputs in a file.
 pub struct Process {

@@ -1,18 +1,13 @@
 //! The sandbox service by itself, for clients that talk to it directly.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::checkout;
-use crate::process::Process;
+use crate::process::{Process, run_to_end};
 use crate::zygote;
-
-/// How long a client's whole suite may take: less than what ends a test from outside, without a word.
-const LONGEST: Duration = Duration::from_secs(240);
-const LOOK: Duration = Duration::from_millis(20);
 
 /// A running sandbox service with a state of its own. It ends with the test.
 pub struct SandboxService {
@@ -46,15 +41,6 @@ impl SandboxService {
 
     /// Runs a client to its end: whether that was a good one, and all that the client wrote.
     pub async fn run(&self, client: Command) -> (bool, String) {
-        let mut client = Process::start("client", client, Signal::SIGKILL, self.folder.path());
-        let deadline = Instant::now() + LONGEST;
-        let mut ended = client.ended();
-        while ended.is_none() && Instant::now() < deadline {
-            tokio::time::sleep(LOOK).await;
-            ended = client.ended();
-        }
-        let in_time = ended.map_or("it did not end in time\n", |_| "");
-        let well = ended.is_some_and(|status| status.success());
-        (well, client.log() + in_time)
+        run_to_end(client, self.folder.path()).await
     }
 }

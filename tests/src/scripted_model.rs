@@ -1,46 +1,71 @@
-//! A language model that says what the test tells it to, over OpenAI's API.
+//! A language model that says what the test tells it to, over OpenAI's chat completions API.
 //!
-//! It answers chat completions in one piece; streams come with the issue that asks for them.
+//! [`Answer`] says what it answers once, well-behaved or not; [`ScriptedModel::saying`] plays answers
+//! one after the other, [`ScriptedModel::deciding`] chooses by the request. It checks requests as
+//! OpenAI does, and OpenAI's own Python client works against it (`it/openai.rs`). It knows no tools,
+//! images or other endpoints than completions and the list of models.
+
+mod answer;
+mod wire;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What it answers once.
+pub use answer::Answer;
+
+use crate::process::run_to_end;
+
+/// A request that the model got.
 #[derive(Debug, Clone)]
-pub enum Answer {
-    /// A completion with this text.
-    Text(String),
-    /// A completion that ended at its length limit.
-    CutOff(String),
-    /// Another status, with OpenAI's form of an error.
-    Refusal(u16, String),
-    /// A good status, and a body that is no completion.
-    Garbage(String),
-    /// Nothing, ever.
-    Silence,
+pub struct Asked {
+    /// Its JSON document.
+    pub body: Value,
+    /// Its `Authorization` header; empty without one.
+    pub key: String,
 }
+
+impl Asked {
+    /// Whether any message holds this text.
+    pub fn says(&self, text: &str) -> bool {
+        self.contents().any(|content| content.contains(text))
+    }
+
+    /// The last message.
+    pub fn last(&self) -> &str {
+        self.contents().last().unwrap_or_default()
+    }
+
+    fn contents(&self) -> impl Iterator<Item = &str> {
+        let messages = self.body["messages"].as_array().into_iter().flatten();
+        messages.filter_map(|message| message["content"].as_str())
+    }
+}
+
+type Decide = Box<dyn FnMut(&Asked) -> Answer + Send>;
 
 /// A running model. It ends with the test.
 pub struct ScriptedModel {
     /// Its origin, such as `http://127.0.0.1:4567`.
     pub address: String,
-    script: Arc<Mutex<Script>>,
+    script: Arc<Script>,
     server: JoinHandle<()>,
 }
 
-#[derive(Default)]
 struct Script {
-    answers: VecDeque<Answer>,
-    requests: Vec<Value>,
-    keys: Vec<String>,
+    decide: Mutex<Decide>,
+    asked: Mutex<Vec<Asked>>,
+    wanted_key: Mutex<Option<String>>,
+    left: Arc<AtomicUsize>,
 }
 
 impl ScriptedModel {
@@ -49,19 +74,29 @@ impl ScriptedModel {
 
     /// Starts a model that will answer so, one after the other.
     pub async fn saying(answers: impl IntoIterator<Item = Answer>) -> Self {
-        let script = Script {
-            answers: answers.into_iter().collect(),
-            ..Script::default()
-        };
-        let script = Arc::new(Mutex::new(script));
+        let mut answers: VecDeque<Answer> = answers.into_iter().collect();
+        Self::deciding(move |_| {
+            let message = "the script has ended: the model was asked more often than it says";
+            let ended = Answer::refusal(400, message);
+            answers.pop_front().unwrap_or(ended)
+        })
+        .await
+    }
+
+    /// Starts a model that decides by the request.
+    pub async fn deciding(decide: impl FnMut(&Asked) -> Answer + Send + 'static) -> Self {
+        let script = Arc::new(Script {
+            decide: Mutex::new(Box::new(decide)),
+            asked: Mutex::default(),
+            wanted_key: Mutex::default(),
+            left: Arc::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
         let routes = Router::new()
-            .route(
-                "/v1/models",
-                get(async || Json(json!({"data": [{"id": "scripted"}]}))),
-            )
+            .route("/v1/models", get(models))
             .route("/v1/chat/completions", post(complete))
+            .fallback(any(unknown))
             .with_state(script.clone());
         let server = tokio::spawn(async {
             axum::serve(listener, routes)
@@ -75,18 +110,34 @@ impl ScriptedModel {
         }
     }
 
+    /// Refuses every other key than this from now on.
+    pub fn wants_key(&self, key: &str) {
+        *self.script.wanted_key.lock().expect("no holder panics") = Some(key.to_owned());
+    }
+
+    /// Runs a client to its end: whether that was a good one, and all that the client wrote.
+    pub async fn run(&self, client: std::process::Command) -> (bool, String) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        run_to_end(client, folder.path()).await
+    }
+
     /// The requests it got, oldest first.
     pub fn requests(&self) -> Vec<Value> {
-        self.script
-            .lock()
-            .expect("no holder panics")
-            .requests
-            .clone()
+        self.asked().into_iter().map(|asked| asked.body).collect()
     }
 
     /// The `Authorization` headers it got.
     pub fn keys(&self) -> Vec<String> {
-        self.script.lock().expect("no holder panics").keys.clone()
+        self.asked().into_iter().map(|asked| asked.key).collect()
+    }
+
+    /// How many answers were left by the client before their end.
+    pub fn left(&self) -> usize {
+        self.script.left.load(Ordering::SeqCst)
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.script.asked.lock().expect("no holder panics").clone()
     }
 }
 
@@ -96,38 +147,77 @@ impl Drop for ScriptedModel {
     }
 }
 
-async fn complete(State(script): State<Arc<Mutex<Script>>>, request: Request) -> Response {
+async fn models() -> Response {
+    let model =
+        json!({"id": "scripted", "object": "model", "created": 1_700_000_000, "owned_by": "tests"});
+    Json(json!({"object": "list", "data": [model]})).into_response()
+}
+
+async fn unknown(request: Request) -> Response {
+    let message = format!(
+        "Invalid URL ({} {})",
+        request.method(),
+        request.uri().path()
+    );
+    refuse(404, &message, "invalid_request_error", None)
+}
+
+async fn complete(State(script): State<Arc<Script>>, request: Request) -> Response {
     let key = request.headers().get("authorization").cloned();
+    let key = key.map(|key| key.to_str().expect("keys are ASCII").to_owned());
     let body = axum::body::to_bytes(request.into_body(), usize::MAX)
         .await
         .expect("a body");
-    let answer = {
-        let mut script = script.lock().expect("no holder panics");
-        script
-            .requests
-            .push(serde_json::from_slice(&body).expect("a JSON request"));
-        let key = key.map(|key| key.to_str().expect("keys are ASCII").to_owned());
-        script.keys.push(key.unwrap_or_default());
-        script.answers.pop_front()
+    let asked = Asked {
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+        key: key.unwrap_or_default(),
     };
-    match answer.expect("the model was asked more often than its script says") {
-        Answer::Text(text) => completion(&text, "stop"),
-        Answer::CutOff(text) => completion(&text, "length"),
-        Answer::Refusal(status, message) => {
-            let status = axum::http::StatusCode::from_u16(status).expect("a status");
-            (status, Json(json!({"error": {"message": message}}))).into_response()
+    let answer = {
+        let mut requests = script.asked.lock().expect("no holder panics");
+        requests.push(asked.clone());
+        let wanted = script.wanted_key.lock().expect("no holder panics").clone();
+        if let Some(refusal) = checked(&asked, wanted.as_deref()) {
+            return refusal;
         }
-        Answer::Garbage(body) => body.into_response(),
-        Answer::Silence => std::future::pending().await,
-    }
+        (script.decide.lock().expect("no holder panics"))(&asked)
+    };
+    wire::respond(answer, &asked, script.left.clone()).await
 }
 
-fn completion(text: &str, finish_reason: &str) -> Response {
-    let message = json!({"role": "assistant", "content": text});
-    Json(json!({
-        "id": "chatcmpl-1", "object": "chat.completion", "model": "scripted",
-        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
-        "usage": {"prompt_tokens": 120, "completion_tokens": 45, "total_tokens": 165},
-    }))
-    .into_response()
+/// What OpenAI refuses before any model is asked.
+fn checked(asked: &Asked, wanted_key: Option<&str>) -> Option<Response> {
+    let invalid = |message: &str, param: &str| {
+        Some(refuse(400, message, "invalid_request_error", Some(param)))
+    };
+    if let Some(key) = wanted_key
+        && asked.key != format!("Bearer {key}")
+    {
+        let shown: String = asked.key.chars().skip(7).take(8).collect();
+        let message = format!("Incorrect API key provided: {shown}***********.");
+        let mut error = error(&message, "invalid_request_error", None);
+        error["error"]["code"] = json!("invalid_api_key");
+        return Some((StatusCode::UNAUTHORIZED, Json(error)).into_response());
+    }
+    if !asked.body["model"].is_string() {
+        return invalid("you must provide a model parameter", "model");
+    }
+    let messages = asked.body["messages"].as_array();
+    if messages.is_none_or(Vec::is_empty) {
+        return invalid("Missing required parameter: 'messages'.", "messages");
+    }
+    if !asked.body["stream_options"].is_null() && asked.body["stream"] != true {
+        let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+        return invalid(message, "stream_options");
+    }
+    None
+}
+
+fn refuse(status: u16, message: &str, kind: &str, param: Option<&str>) -> Response {
+    let status = StatusCode::from_u16(status).expect("a status");
+    (status, Json(error(message, kind, param))).into_response()
+}
+
+/// OpenAI's form of an error.
+fn error(message: &str, kind: &str, param: Option<&str>) -> Value {
+    json!({"error": {"message": message, "type": kind, "param": param, "code": null}})
 }

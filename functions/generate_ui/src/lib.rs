@@ -8,7 +8,6 @@ use llm::prompts::AppPrompt;
 use llm::{Chat, Client, LlmConfig, Step, Usage};
 use model::dataset::{self, Dataset};
 use model::event::{ClientGone, Event, EventSink as _};
-use model::ports::Outside as _;
 use model::run::{ExecutionError, RunReply};
 use model::{DatasetId, Framework, SessionId, session};
 use profile::Profile;

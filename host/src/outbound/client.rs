@@ -24,8 +24,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::error;
 
-/// How long a connection attempt may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection attempt may take: who has not answered by then will not.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait for a response or its next bytes when the component says nothing, as Spin.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);

@@ -1,8 +1,17 @@
 //! Outgoing HTTP by `wasi:http`.
 
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
 use futures::{SinkExt as _, StreamExt as _, stream::LocalBoxStream};
 use model::ports::{Body, BrokenBody, Http, SendError};
 use spin_sdk::http::{ErrorCode, Fields, IncomingResponse, Method, OutgoingRequest, Scheme};
+use spin_sdk::wit::wasi::http0_2_0::outgoing_handler;
+use spin_sdk::wit::wasi::http0_2_0::types::{FutureIncomingResponse, RequestOptions};
+
+/// The longest that a connection may take to come about: hosts would wait for minutes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The component's way to the addresses that the manifest allows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,10 +49,10 @@ impl Http for SpinHttp {
             reason,
         })?;
         let response = if body.is_empty() {
-            spin_sdk::http::send::<_, IncomingResponse>(outgoing).await
+            response_to(outgoing).await
         } else {
             let mut sink = Box::pin(outgoing.take_body());
-            let response = spin_sdk::http::send::<_, IncomingResponse>(outgoing);
+            let response = response_to(outgoing);
             // A server may answer before it has read everything: then its answer counts, not the
             // body that could not be written.
             let write = async move {
@@ -67,6 +76,36 @@ impl Http for SpinHttp {
         };
         Ok(head.body(body).expect("a received head is a valid head"))
     }
+}
+
+/// Sends a request; the SDK's own way to do so knows no timeout.
+async fn response_to(request: OutgoingRequest) -> Result<IncomingResponse, ErrorCode> {
+    let options = RequestOptions::new();
+    let nanoseconds = u64::try_from(CONNECT_TIMEOUT.as_nanos()).ok();
+    // A host that cannot keep it has a timeout of its own.
+    let _ = options.set_connect_timeout(nanoseconds);
+    let awaited = outgoing_handler::handle(request, Some(options))?;
+    let mut pending = Pending {
+        registered: None,
+        awaited,
+    };
+    poll_fn(move |context| {
+        if let Some(response) = pending.awaited.get() {
+            return Poll::Ready(response.expect("a response is taken once"));
+        }
+        let arrival = pending.awaited.subscribe();
+        let token = spin_executor::push_waker_and_get_token(arrival, context.waker().clone());
+        let token = spin_executor::CancelOnDropToken::from(token);
+        pending.registered.replace(token);
+        Poll::Pending
+    })
+    .await
+}
+
+/// A response on its way. What waits for it must be dropped before it, so the order counts.
+struct Pending {
+    registered: Option<spin_executor::CancelOnDropToken>,
+    awaited: FutureIncomingResponse,
 }
 
 fn outgoing(request: http::Request<Vec<u8>>) -> Result<(OutgoingRequest, Vec<u8>), String> {
@@ -115,23 +154,21 @@ fn method(method: &http::Method) -> Method {
     }
 }
 
-fn send_error(url: String, error: spin_sdk::http::SendError) -> SendError {
-    let spin_sdk::http::SendError::Http(code) = error else {
-        return SendError::Broken {
-            url,
-            reason: error.to_string(),
-        };
-    };
+fn send_error(url: String, code: ErrorCode) -> SendError {
     match code {
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
             SendError::NotAllowed { url }
         }
         ErrorCode::ConnectionRefused
         | ErrorCode::ConnectionTimeout
+        | ErrorCode::DestinationIpUnroutable
         | ErrorCode::DestinationNotFound
         | ErrorCode::DestinationUnavailable
         | ErrorCode::DnsError(_)
-        | ErrorCode::DnsTimeout => SendError::Unreachable {
+        | ErrorCode::DnsTimeout
+        | ErrorCode::TlsAlertReceived(_)
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsProtocolError => SendError::Unreachable {
             url,
             reason: format!("{code:?}"),
         },

@@ -447,7 +447,12 @@ impl<'r, 'a, O: Outside, F: AsyncFnMut(Step<'_>) -> Result<(), ClientGone>> Read
                 let reason = "the model failed underway".to_owned();
                 Ok(Ended::Cut(LlmError::BrokenOff { reason }))
             }
-            _ if self.of.text.trim().is_empty() => Err(Failure::Passing(LlmError::Empty, None)),
+            _ if self.of.text.trim().is_empty() => {
+                if !std::mem::take(&mut self.of.text).is_empty() {
+                    self.of.step(Step::Anew).await?;
+                }
+                Err(Failure::Passing(LlmError::Empty, None))
+            }
             _ => Ok(Ended::Whole),
         }
     }
