@@ -61,7 +61,7 @@ impl Config {
             zygote: true,
             wait_for_zygote: false,
             preload: None,
-            pool: 1,
+            pool: 2,
             init_program: PathBuf::from("/proc/self/exe"),
         }
     }

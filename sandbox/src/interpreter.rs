@@ -14,6 +14,7 @@ mod message;
 mod output;
 mod relay;
 mod routes;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,6 +27,7 @@ use crate::clock;
 use crate::sandbox::Sandbox;
 
 pub use routes::handle;
+pub use unused::end_unused;
 
 /// What a sandbox's interpreter keeps between requests.
 pub struct Interpreter {
@@ -75,6 +77,13 @@ impl Interpreter {
         let context = self.default_context(Language::Python)?;
         context.set_environment(variables).await;
         Ok(())
+    }
+
+    /// Ends the kernel that runs already if nobody has used it; `false` if it is in use. The next
+    /// execution starts one.
+    fn end_unused_kernel(&self) -> bool {
+        let context = self.default_context(Language::Python);
+        context.is_ok_and(|context| context.end_unused())
     }
 
     /// A context by id.

@@ -74,7 +74,7 @@ struct Serve {
     #[arg(long)]
     insecure_no_isolation: bool,
     /// How many sandboxes to keep ready, with a started kernel, for whoever asks next.
-    #[arg(long, default_value_t = 1, overrides_with = "pool")]
+    #[arg(long, default_value_t = 2, overrides_with = "pool")]
     pool: usize,
     /// Start each Python program from scratch, not as a fork of a process that has the libraries.
     #[arg(long)]

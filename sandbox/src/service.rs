@@ -21,7 +21,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::confinement::Confinement;
 use crate::egress::{Egress, EgressError, Entry, Policy};
-use crate::interpreter::{ContextError, Interpreter};
+use crate::interpreter::{self, ContextError, Interpreter};
 use crate::launch::{LaunchError, Launched, Launcher, Outside};
 use crate::layers;
 use crate::leftovers::{self, StateDirectory, StateError};
@@ -278,6 +278,7 @@ impl Service {
             }
             None => (self.make(profile, timeout).await?, None),
         };
+        let from_pool = started_with.is_some();
         let sandbox = Arc::new(sandbox);
         if let Err(error) = sandbox.apply(policy).await {
             sandbox.end().await;
@@ -293,6 +294,10 @@ impl Service {
         }
         self.lock().insert(sandbox.id.clone(), sandbox.clone());
         tokio::spawn(watch_over(Arc::downgrade(self), sandbox.clone()));
+        // Without a zygote, starting another takes too long.
+        if from_pool && self.zygote.get().is_some() {
+            tokio::spawn(interpreter::end_unused(sandbox.clone()));
+        }
         if self.closing.is_cancelled() {
             self.kill(&sandbox.id).await;
             return Err(CreateError::Closing);

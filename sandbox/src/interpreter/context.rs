@@ -104,6 +104,8 @@ pub(crate) struct Context {
 /// What an execution needs for itself.
 pub(crate) struct Turn {
     engine: Option<Engine>,
+    /// Nobody has executed anything, or asked for a fresh start.
+    unused: bool,
     /// From the end of the last execution on.
     idle: Option<Since>,
     /// For the next execution's caller: what happened to the state it may count on.
@@ -166,6 +168,7 @@ impl Context {
     pub(crate) fn new(id: String, language: Language, cwd: Option<String>) -> Self {
         let turn = Turn {
             engine: None,
+            unused: true,
             idle: None,
             notice: None,
         };
@@ -222,11 +225,26 @@ impl Context {
         });
         let mut turn = self.turn().await;
         turn.engine = None;
+        turn.unused = false;
         turn.notice = None;
         turn.engine = Some(Engine::start(sandbox, self.language, self.cwd.as_deref()).await?);
         // Already set, or being set by a first execution, which then finds this engine.
         let _ = self.started.set(());
         Ok(())
+    }
+
+    /// Ends the engine if nobody has used it; `false` if somebody has, or is about to.
+    pub(crate) fn end_unused(&self) -> bool {
+        // Whoever has the turn executes.
+        let Ok(mut turn) = self.turn.try_lock() else {
+            return false;
+        };
+        let ends = turn.unused && turn.engine.is_some();
+        if ends {
+            // There was no state yet that the next caller could miss.
+            turn.give_up(String::new());
+        }
+        ends
     }
 
     /// Stops what runs, for good.
@@ -243,6 +261,7 @@ impl Turn {
         sandbox: &Sandbox,
         context: &Context,
     ) -> Result<(&mut Engine, Option<String>), StartError> {
+        self.unused = false;
         // It may also have ended between two executions.
         let ended = match &self.engine {
             Some(engine) => engine.exit(),

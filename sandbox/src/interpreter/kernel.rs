@@ -170,7 +170,8 @@ impl Kernel {
         })
     }
 
-    /// Variables that the next execution sets for good.
+    /// Variables that the next execution sets for good. A kernel that takes its place has them from
+    /// its start on.
     pub(crate) fn set_environment(&mut self, variables: BTreeMap<String, String>) {
         self.lasting = variables;
     }

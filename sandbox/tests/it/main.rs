@@ -15,6 +15,7 @@ mod launch;
 mod lifecycle;
 mod limits;
 mod pause;
+mod pool;
 mod processes;
 mod proxy;
 mod uploads;
