@@ -40,15 +40,16 @@ pub enum RecordError {
     },
 }
 
-#[derive(Serialize, Deserialize)]
-struct Tokened<T> {
-    write_token: String,
-    #[serde(flatten)]
-    value: T,
-}
+/// The name of the write token in a record, beside the value's own fields.
+const TOKEN: &str = "write_token";
 
-fn encode(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("our own records serialise")
+/// A record as it is stored. (`#[serde(flatten)]` would say the same in twenty times the code.)
+fn encode(token: &str, value: &impl Serialize) -> Vec<u8> {
+    let value = serde_json::to_string(value).expect("our own records serialise");
+    let fields = value
+        .strip_prefix('{')
+        .expect("a record is an object with fields");
+    format!("{{\"{TOKEN}\":\"{token}\",{fields}").into_bytes()
 }
 
 fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, RecordError> {
@@ -74,11 +75,7 @@ pub async fn write_once(
     key: &str,
     value: &impl Serialize,
 ) -> Result<(), RecordError> {
-    let record = Tokened {
-        write_token: token(random),
-        value,
-    };
-    Ok(store.set(key, &encode(&record)).await?)
+    Ok(store.set(key, &encode(&token(random), value)).await?)
 }
 
 /// Changes an existing record; `change` may be called again on a newer value if others wrote.
@@ -112,21 +109,18 @@ async fn update_or<T: Serialize + DeserializeOwned>(
         let (ticket, bytes) = store.current(key).await?;
         let is_first = bytes.is_none();
         let mut value = match bytes {
-            Some(bytes) => decode::<Tokened<T>>(key, &bytes)?.value,
+            Some(bytes) => decode(key, &bytes)?,
             None => absent().ok_or_else(|| RecordError::Absent {
                 key: key.to_owned(),
             })?,
         };
         change(&mut value);
-        let record = Tokened {
-            write_token: token(random),
-            value,
-        };
-        let swap = store.swap(ticket, &encode(&record)).await?;
+        let token = token(random);
+        let swap = store.swap(ticket, &encode(&token, &value)).await?;
         // Some stores let two first writers of a key succeed: the one whose token stands did.
         let is_certain = swap == Swap::Done && !is_first;
-        if is_certain || written_by(store, key, &record.write_token).await? {
-            return Ok(record.value);
+        if is_certain || written_by(store, key, &token).await? {
+            return Ok(value);
         }
     }
     Err(RecordError::Contended {
@@ -179,10 +173,7 @@ mod tests {
     #[test]
     fn a_change_is_made_again_on_what_another_writer_left() {
         let fakes = Fakes::default();
-        let other = encode(&Tokened {
-            write_token: "other".into(),
-            value: Counter { count: 10 },
-        });
+        let other = encode("other", &Counter { count: 10 });
         fakes
             .store
             .interferences
@@ -201,10 +192,7 @@ mod tests {
     fn gives_up_after_eight_lost_races() {
         let fakes = Fakes::default();
         for count in 0..20 {
-            let other = encode(&Tokened {
-                write_token: "o".into(),
-                value: Counter { count },
-            });
+            let other = encode("o", &Counter { count });
             fakes
                 .store
                 .interferences

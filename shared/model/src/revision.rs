@@ -35,6 +35,7 @@ pub struct RevisionSummary {
 
 /// A whole revision: written once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Revision {
     /// What lists show.
     #[serde(flatten)]
@@ -42,14 +43,49 @@ pub struct Revision {
     /// The program.
     pub code: String,
     /// What was asked for; empty for code that came by hand.
-    #[serde(default)]
     pub prompt: String,
     /// The environment variables that it runs with.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// Why it is broken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ExecutionError>,
+}
+
+/// A revision as it is read: to read `flatten` takes much more code, which every component would carry.
+#[derive(Deserialize)]
+struct Stored {
+    revision: u32,
+    #[serde(default)]
+    parent: Option<u32>,
+    status: RevisionStatus,
+    framework: Framework,
+    created_at: Timestamp,
+    code: String,
+    #[serde(default)]
+    prompt: String,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    error: Option<ExecutionError>,
+}
+
+impl From<Stored> for Revision {
+    fn from(stored: Stored) -> Self {
+        Self {
+            summary: RevisionSummary {
+                revision: stored.revision,
+                parent: stored.parent,
+                status: stored.status,
+                framework: stored.framework,
+                created_at: stored.created_at,
+            },
+            code: stored.code,
+            prompt: stored.prompt,
+            env: stored.env,
+            error: stored.error,
+        }
+    }
 }
 
 impl Revision {

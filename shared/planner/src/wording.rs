@@ -1,5 +1,7 @@
 //! Reads words: splits a prompt and the names of columns, and finds the ones in the other.
 
+use std::iter;
+
 use model::Framework;
 
 /// Abbreviations and synonyms, each line one meaning. All stand as stems.
@@ -139,9 +141,20 @@ pub(crate) fn humanize(name: &str) -> String {
     let spaced = one_line(&spaced(name, &['_', '-']));
     let mut letters = spaced.chars();
     match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
+        Some(first) => iter::once(capital(first)).chain(letters).collect(),
         None => name.to_owned(),
     }
+}
+
+/// The capital of a letter, for the alphabets that have some; the table of all of Unicode has 13 KB.
+fn capital(letter: char) -> char {
+    let is_its_capital = |other: &char| other.to_lowercase().eq([letter]) && *other != letter;
+    // How far capitals lie from their letters in Latin, Greek, Cyrillic and Armenian.
+    let distances = [32, 1, 80, 48, 38, 37, 64, 63, -121];
+    let mut others = distances
+        .iter()
+        .filter_map(|&distance| char::from_u32(u32::from(letter).checked_add_signed(-distance)?));
+    others.find(is_its_capital).unwrap_or(letter)
 }
 
 /// As [`humanize`], for the middle of a sentence.
@@ -275,6 +288,19 @@ mod tests {
     fn writes_names_as_a_person_would() {
         assert_eq!(humanize("temp_max"), "Temp max");
         assert_eq!(humanize("unitPrice"), "Unit Price");
+        for (name, written) in [
+            ("école", "École"),
+            ("город", "Город"),
+            ("ñ", "Ñ"),
+            ("ÿ", "Ÿ"),
+        ] {
+            assert_eq!(humanize(name), written);
+        }
+        for same in ["žena", "ωμέγα", "ärger"] {
+            let first = same.chars().next().expect("it has letters");
+            assert!(capital(first).is_uppercase(), "{same}");
+        }
+        assert_eq!(humanize("ßa 1"), "ßa 1");
         assert_eq!(humanize("a\n\tb"), "A b");
         assert_eq!(humanize_lower("Temp_max"), "temp max");
         assert_eq!(humanize_lower("GDP"), "GDP");

@@ -1,6 +1,9 @@
 //! What a profile says: plain data that is stored, sent and shown as JSON.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a CSV file holds, as far as its columns tell.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -129,7 +132,7 @@ impl ColumnType {
 }
 
 /// One end of a column's range.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Scalar {
     /// Of an integer column.
@@ -138,6 +141,38 @@ pub enum Scalar {
     Number(f64),
     /// Of a column of dates, in ISO 8601.
     Text(String),
+}
+
+/// Read by hand: what serde derives for `untagged` takes much more code.
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kinds;
+        impl Visitor<'_> for Kinds {
+            type Value = Scalar;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a number or a text")
+            }
+
+            fn visit_i64<E>(self, integer: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Integer(integer))
+            }
+
+            fn visit_u64<E>(self, integer: u64) -> Result<Scalar, E> {
+                let number = Scalar::Number(integer as f64);
+                Ok(i64::try_from(integer).map_or(number, Scalar::Integer))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar::Number(number))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Kinds)
+    }
 }
 
 impl Scalar {

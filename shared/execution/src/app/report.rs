@@ -1,11 +1,10 @@
 //! What the launcher says, one JSON object a line.
 
 use model::run::{ErrorKind, ExecutionError};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// One line of the launcher.
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
+#[derive(Debug, PartialEq)]
 pub(super) enum Report {
     /// The app answers 200 there.
     Ready {
@@ -20,7 +19,6 @@ pub(super) enum Report {
         text: String,
     },
     /// The app raised, or never became one.
-    #[serde(deserialize_with = "failed")]
     Failed(ExecutionError),
     /// The app wrote something.
     Output {
@@ -30,45 +28,56 @@ pub(super) enum Report {
         text: String,
     },
     /// Something of no concern here.
-    #[serde(other)]
     Other,
 }
 
 impl Report {
     /// Reads a line; one that is no report is shown as output rather than lost.
     pub(super) fn read(line: &[u8]) -> Self {
-        serde_json::from_slice(line).unwrap_or_else(|_| Self::Output {
+        let report = match serde_json::from_slice(line) {
+            Ok(Value::Object(fields)) => Self::of(fields),
+            _ => None,
+        };
+        report.unwrap_or_else(|| Self::Output {
             stream: "stdout".to_owned(),
             text: format!("{}\n", String::from_utf8_lossy(line)),
         })
     }
-}
 
-fn failed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ExecutionError, D::Error> {
-    #[derive(Deserialize)]
-    struct Failure {
-        name: String,
-        #[serde(default)]
-        value: String,
-        #[serde(default)]
-        traceback: String,
-        line: Option<u32>,
-        kind: Option<ErrorKind>,
+    /// Reads the fields of a report; `None` if they are those of something else.
+    fn of(mut fields: Map<String, Value>) -> Option<Self> {
+        let mut text = |name: &str| match fields.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        Some(match text("event")?.as_str() {
+            "ready" => Self::Ready {
+                path: text("path")?,
+                port: fields.get("port")?.as_u64()?.try_into().ok()?,
+            },
+            "notice" => Self::Notice {
+                text: text("text")?,
+            },
+            "failed" => Self::Failed(ExecutionError {
+                name: text("name")?,
+                value: text("value").unwrap_or_default(),
+                traceback: text("traceback").unwrap_or_default(),
+                line: fields
+                    .get("line")
+                    .and_then(Value::as_u64)
+                    .and_then(|line| line.try_into().ok()),
+                kind: fields
+                    .remove("kind")
+                    .and_then(|kind| serde_json::from_value(kind).ok())
+                    .unwrap_or(ErrorKind::Raised),
+            }),
+            "output" => Self::Output {
+                stream: text("stream")?,
+                text: text("text")?,
+            },
+            _ => Self::Other,
+        })
     }
-    let Failure {
-        name,
-        value,
-        traceback,
-        line,
-        kind,
-    } = Failure::deserialize(deserializer)?;
-    Ok(ExecutionError {
-        kind: kind.unwrap_or(ErrorKind::Raised),
-        name,
-        value,
-        traceback,
-        line,
-    })
 }
 
 /// The launcher itself ended before the app answered.
