@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join;
 use model::dataset::Codec;
 use model::event::{Event, EventSink};
 use model::ports::{Body, Outside, Timer};
@@ -284,9 +285,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 bytes: program.code.as_bytes(),
             },
         ];
-        client.write_files(sandbox, &files).await?;
-        // Only to name a limit that the app may hit.
-        let metrics = client.metrics(sandbox).await.ok();
+        // The sizes are only to name a limit that the app may hit.
+        let (written, metrics) =
+            join(client.write_files(sandbox, &files), client.metrics(sandbox)).await;
+        written?;
+        let metrics = metrics.ok();
         let args = launcher_arguments(program, &path, metrics.as_ref());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut process = client.start(sandbox, "python3", &args, program.env).await?;

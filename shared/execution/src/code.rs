@@ -19,6 +19,9 @@ use crate::{ExecutionFailure, Executor};
 /// How long a run waits for the runs of its session that go first.
 const QUEUE: Duration = Duration::from_secs(30);
 
+/// How long a stream may stay open after its last event. Read to its end, its connection serves the next run.
+const TO_THE_END: Duration = Duration::from_millis(10);
+
 /// The most bytes of results that a reply carries: a component has little memory.
 const RESULTS_LIMIT: usize = 24 * 1024 * 1024;
 
@@ -114,6 +117,11 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 Ok(Some(event)) => match outcome.take(event?, events).await {
                     Step::GoOn => {}
                     Step::Over => break,
+                    Step::Ended => {
+                        let end = execution.event();
+                        self.outside.timer().within(TO_THE_END, end).await;
+                        break;
+                    }
                 },
                 Ok(None) => {
                     outcome.fail(ErrorKind::Killed, "SandboxEnded", SANDBOX_ENDED.to_owned());
@@ -170,7 +178,10 @@ const SANDBOX_ENDED: &str = "the sandbox ended while the code ran; run it again 
 
 enum Step {
     GoOn,
+    /// Nobody waits for the rest.
     Over,
+    /// The code came to its end.
+    Ended,
 }
 
 impl Outcome {
@@ -215,7 +226,7 @@ impl Outcome {
                 self.truncated = true;
                 Ok(())
             }
-            ExecutionEvent::End => return Step::Over,
+            ExecutionEvent::End => return Step::Ended,
             ExecutionEvent::Other => events.keep_alive().await,
         };
         match told {
