@@ -4,6 +4,7 @@ mod apps;
 mod bench;
 mod crowds;
 mod data;
+mod economy;
 mod errors;
 mod faults;
 mod generate;

@@ -20,7 +20,7 @@ use crate::{ExecutionFailure, Executor};
 const QUEUE: Duration = Duration::from_secs(30);
 
 /// How long a stream may stay open after its last event. Read to its end, its connection serves the next run.
-const TO_THE_END: Duration = Duration::from_millis(10);
+const TO_THE_END: Duration = Duration::from_millis(50);
 
 /// The most bytes of results that a reply carries: a component has little memory.
 const RESULTS_LIMIT: usize = 24 * 1024 * 1024;
