@@ -15,4 +15,4 @@ city = st.selectbox("City", sorted(sales.city.unique()))
 chosen = sales[sales.city == city]
 st.metric("Revenue", int(chosen.revenue.sum()))
 st.plotly_chart(px.line(chosen, x="month", y="revenue", title=city))
-st.dataframe(chosen.describe())
+st.dataframe(chosen[["revenue"]].describe())

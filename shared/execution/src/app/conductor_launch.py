@@ -168,6 +168,7 @@ class Worker:
         import gradio
         import uvicorn
 
+        build_routes_late(gradio)
         apps = GradioApps(self)
         gradio.Blocks.launch = apps.patched(gradio.Blocks.launch)
         gradio.mount_gradio_app = apps.patched_mount(gradio.mount_gradio_app)
@@ -202,9 +203,12 @@ class Worker:
         apps.launched.block_thread()
 
     def run_streamlit(self):
-        import streamlit  # noqa: F401  imported once: the check below is forked with it
+        from streamlit import delta_generator  # imported once: the check below is forked with it
         from streamlit.web import bootstrap
 
+        # It would look through all modules to find out whether this is a terminal's prompt, only
+        # to warn that it is. Where Streamlit has no such flag, this is nobody's.
+        delta_generator._use_warning_has_been_displayed = True
         if self.check:
             self.fork_check()
         flags = {
@@ -313,6 +317,8 @@ class GradioApps:
         "ssl_keyfile": None,
         "ssl_certfile": None,
         "ssl_keyfile_password": None,
+        # It only calls itself, by http: no certificates are needed for that.
+        "ssl_verify": False,
     }
 
     def __init__(self, worker):
@@ -380,6 +386,38 @@ class GradioApps:
             original(app, **{**rest, "host": "0.0.0.0", "port": self.worker.port})
 
         return run
+
+
+def build_routes_late(gradio):
+    """Build the routes of Blocks that are not launched only for a program that takes them.
+
+    Gradio builds them when Blocks begin, when they end and when they are launched, each time a few
+    hundred of FastAPI's, and serves the last; only `demo.app` would show the others.
+    """
+    create = gradio.blocks.App.create_app
+
+    later = object()
+
+    def create_app(blocks, *args, **kwargs):
+        # What `launch` and `mount_gradio_app` ask for says more, and is served.
+        if not args and kwargs == {"mcp_server": False}:
+            return later
+        return create(blocks, *args, **kwargs)
+
+    def read(blocks):
+        try:
+            app = vars(blocks)["app"]
+        except KeyError:
+            raise AttributeError("app") from None
+        if app is later:
+            app = vars(blocks)["app"] = create(blocks, mcp_server=False)
+        return app
+
+    def write(blocks, app):
+        vars(blocks)["app"] = app
+
+    gradio.blocks.App.create_app = staticmethod(create_app)
+    gradio.Blocks.app = property(read, write)
 
 
 def find_blocks(names, blocks_class):
