@@ -30,7 +30,8 @@ use crate::wire;
 
 /// The program, and the parts that it is given, in the order in which they need each other.
 const BOOTSTRAP: &str = include_str!("../python/zygote/bootstrap.py");
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
+    ("warm_up", include_str!("../python/zygote/warm_up.py")),
     ("shelf", include_str!("../python/zygote/shelf.py")),
     ("confine", include_str!("../python/zygote/confine.py")),
     (

@@ -301,7 +301,7 @@ def in_the_way(directory, shelf):
         name = entry.partition(".")[0]
         if name in names and (entry.endswith((".py", ".pyc", ".so")) or "." not in entry):
             found = PathFinder.find_spec(name, [directory])
-            known = getattr(shelf.modules[name], "__spec__", None)
+            known = getattr(shelf.get(name), "__spec__", None)
             if found is not None and found.loader is not None and (
                 known is None or found.origin != known.origin
             ):

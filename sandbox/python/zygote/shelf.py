@@ -11,11 +11,14 @@ With a module come those that it would have loaded, too.
 """
 
 import builtins
+import importlib
 import os
 import sys
 import types
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
 
+# About as many as there will be.
+MODULES = 3000
 # Read while a library is loaded, and of no consequence for what becomes of it; or looked after by
 # `adapt`.
 HARMLESS = frozenset(
@@ -108,23 +111,50 @@ class Observer:
 
         builtins.__import__ = observed_import
         os.environ.__class__ = Observed
+        self.make_side_by_side()
         return self
 
+    def make_side_by_side(self):
+        """Have the modules lie together in memory: a program holds all of those that it imports."""
+        blank = [types.ModuleType.__new__(types.ModuleType) for _ in range(MODULES)]
+
+        def new_module(name):
+            module = blank.pop() if blank else types.ModuleType.__new__(types.ModuleType)
+            module.__init__(name)
+            return module
+
+        self.real_new_module = importlib._bootstrap._new_module
+        importlib._bootstrap._new_module = new_module
+
     def __exit__(self, *_):
+        importlib._bootstrap._new_module = self.real_new_module
         builtins.__import__ = self.real_import
         os.environ.__class__ = self.environment
 
 
 class Shelf:
-    """A finder, in front of those that load modules."""
+    """A finder, in front of those that load modules.
+
+    All programs share the shelf's memory until they write to it, and whoever holds an object, if only
+    for a moment, writes to its reference count. So what is asked for each module is asked of numbers
+    and masks of bits, and the names are copies that lie side by side.
+    """
 
     def __init__(self, baseline):
         self.baseline = baseline
-        self.modules = {}
-        self.needs = {}
+        # By number, in the order of their names.
+        self.names = []
+        self.modules = []
+        self.numbers = {}
+        # Bits of the modules that come with it, itself among them.
+        self.company = []
+        # Bits of those that have read variables, and those of extension libraries.
+        self.readers = 0
+        self.native = 0
+        # For each top-level name the bits of what lies below it, and what is to be known of it.
+        self.tops = []
         self.reads = {}
         self.after = {}
-        self.native = set()
         self.top_level = frozenset()
         self.placed = frozenset()
         self.path = None
@@ -132,36 +162,54 @@ class Shelf:
 
     def stow(self, observer):
         """Take everything that a fresh interpreter does not have out of `sys.modules`."""
-        for name, module in list(sys.modules.items()):
-            own = name == "__main__" or name.startswith("conductor_")
-            if name not in self.baseline and not own:
-                self.modules[name] = module
-        for name, module in self.modules.items():
-            self.needs[name] = set()
-        for name, module in self.modules.items():
-            needs = self.references(module) | observer.needs.get(name, set())
-            needs.add(name.rpartition(".")[0])
-            self.needs[name] |= {need for need in needs if need in self.modules}
+        loaded = {
+            name: module
+            for name, module in sys.modules.items()
+            if name not in self.baseline and name != "__main__" and not name.startswith("conductor_")
+        }
+        needs = {name: set() for name in loaded}
+        native = set()
+        for name, module in loaded.items():
+            wanted = self.references(module, loaded) | observer.needs.get(name, set())
+            wanted.add(name.rpartition(".")[0])
+            needs[name] |= {need for need in wanted if need in loaded}
             spec = getattr(module, "__spec__", None)
             if spec is None or spec.name != name:
                 # Made by another one while that was loaded, such as `typing.io`.
-                self.needs.get(name.rpartition(".")[0], set()).add(name)
+                needs.get(name.rpartition(".")[0], set()).add(name)
             elif isinstance(spec.loader, ExtensionFileLoader):
-                self.native.add(name.partition(".")[0])
+                native.add(name.partition(".")[0])
         self.reads = {
             name: {key: os.environ.get(key) for key in keys - HARMLESS}
             for name, keys in observer.reads.items()
-            if name in self.modules
+            if name in loaded and keys - HARMLESS
         }
-        for name in self.modules:
+        for name in loaded:
             del sys.modules[name]
         # Some are on no path: a library has made them, under a name of the top level.
-        self.placed = {name for name in self.modules if "." not in name and self.is_found(name)}
-        self.top_level = frozenset(name for name in self.modules if "." not in name)
+        self.placed = frozenset(
+            name for name, module in loaded.items() if "." not in name and is_found(name, module)
+        )
+        order = sorted(loaded)
+        # Copies, made one after another.
+        self.names = [name.encode().decode() for name in order]
+        self.modules = [loaded[name] for name in order]
+        self.numbers = {name: number for number, name in enumerate(self.names)}
+        self.company = together([[self.numbers[need] for need in needs[name]] for name in order])
+        for number, name in enumerate(self.names):
+            top = name.partition(".")[0]
+            if name in self.reads:
+                self.readers |= 1 << number
+            if top in native:
+                self.native |= 1 << number
+            if top == name or top not in self.numbers:
+                self.tops.append([name, 0])
+            self.tops[-1][1] |= 1 << number
+        self.top_level = frozenset(name for name in self.names if "." not in name)
         # Before all others: a built-in module would be made a second time.
         sys.meta_path.insert(0, self)
 
-    def references(self, module):
+    def references(self, module, loaded):
         """The modules that a module's names come from."""
         found = set()
         for value in list(vars(module).values()):
@@ -173,29 +221,35 @@ class Shelf:
                 origin = value.__module__ if own else type(value).__module__
                 if isinstance(origin, str):
                     found.add(origin)
-        return {name for name in found if name in self.modules}
+        return {name for name in found if name in loaded}
 
     def trust(self, path):
         """On this path nothing is in the way of what is here."""
         self.path = list(path)
 
+    def get(self, name):
+        """The module of this name that is here."""
+        number = self.numbers.get(name)
+        return None if number is None else self.modules[number]
+
     # --- As a finder ---
 
     def find_spec(self, name, path=None, target=None):
-        module = self.modules.get(name)
-        if module is None or target is not None:
+        number = self.numbers.get(name)
+        if number is None or target is not None:
             return None
         parent = name.rpartition(".")[0]
-        if parent and sys.modules.get(parent) is not self.modules.get(parent, sys.modules.get(parent)):
+        if parent and sys.modules.get(parent) is not (self.get(parent) or sys.modules.get(parent)):
             return None
-        if not self.may_serve(name):
+        if not self.may_serve(number):
             return None
+        module = self.modules[number]
         original = getattr(module, "__spec__", None)
         if original is None:
-            return ModuleSpec(name, Loader(self, module, None))
+            return ModuleSpec(name, Loader(self, number, None))
         spec = ModuleSpec(
             name,
-            Loader(self, module, original),
+            Loader(self, number, original),
             origin=original.origin,
             is_package=original.submodule_search_locations is not None,
         )
@@ -207,52 +261,49 @@ class Shelf:
     def invalidate_caches(self):
         self.verdicts.clear()
 
-    def closure(self, name):
-        """A module with all that comes with it."""
-        found, waiting = {name}, [name]
-        while waiting:
-            for need in self.needs[waiting.pop()]:
-                if need not in found:
-                    found.add(need)
-                    waiting.append(need)
-        return found
-
-    def may_serve(self, name):
-        top = name.partition(".")[0]
-        return all(map(self.is_in_place, {top, name})) and all(
-            self.is_in_place(need) for need in self.closure(name)
-        )
-
-    def is_in_place(self, name):
-        if sys.modules.get(name) is self.modules.get(name):
-            return True
-        top = name.partition(".")[0]
-        if name in sys.modules and name in self.modules:
-            return False  # another module of this name has been loaded
-        for key, value in self.reads.get(name, {}).items():
-            if os.environ.get(key) != value and top not in self.native:
-                return False
+    def may_serve(self, number):
+        company = self.company[number]
+        for other in bits(company):
+            if sys.modules.get(self.names[other], self) not in (self, self.modules[other]):
+                return False  # another module of this name has been loaded
+        if self.has_changed(company):
+            return False
         if self.path is not None and sys.path == self.path:
+            return True
+        return all(self.is_in_place(top) for top, below in self.tops if company & below)
+
+    def has_changed(self, company):
+        """Whether one of them has read variables that have other values now."""
+        for reader in bits(company & self.readers & ~self.native):
+            name = self.names[reader]
+            if sys.modules.get(name) is not self.modules[reader]:
+                for key, value in self.reads[name].items():
+                    if os.environ.get(key) != value:
+                        return True
+        return False
+
+    def is_in_place(self, top):
+        """Whether a look on the path leads to what is here of this top-level name."""
+        module = self.get(top)
+        if top not in self.placed or sys.modules.get(top) is module:
             return True
         key = (top, *sys.path)
         verdict = self.verdicts.get(key)
         if verdict is None:
-            verdict = self.verdicts[key] = top not in self.placed or self.is_found(top)
+            verdict = self.verdicts[key] = is_found(top, module)
         return verdict
 
-    def is_found(self, top):
-        """Whether a look on the path leads to the module that is here."""
-        known = getattr(self.modules.get(top), "__spec__", None)
-        found = PathFinder.find_spec(top)
-        return None not in (known, found) and found.origin == known.origin
-
-    def bring(self, name):
+    def bring(self, number):
         """Put a module's company into `sys.modules`, and do what loading them would have done."""
-        brought = [need for need in self.closure(name) if need not in sys.modules]
-        for need in brought:
-            sys.modules[need] = self.modules[need]
-        for need in {name, *brought}:
-            effect = self.after.get(need)
+        effects = [self.names[number]]
+        modules = sys.modules
+        for other in bits(self.company[number]):
+            name = self.names[other]
+            if name not in modules:
+                modules[name] = self.modules[other]
+                effects.append(name)
+        for name in dict.fromkeys(effects):
+            effect = self.after.get(name)
             if effect is not None:
                 effect()
 
@@ -260,23 +311,55 @@ class Shelf:
         """Whether a module is the zygote's, and not the program's own."""
         if name in self.baseline:
             return name != "__main__"
-        return sys.modules.get(name) is self.modules.get(name)
+        module = self.get(name)
+        return module is not None and sys.modules.get(name) is module
+
+
+def is_found(top, module):
+    """Whether a look on the path leads to this module."""
+    known = getattr(module, "__spec__", None)
+    found = PathFinder.find_spec(top)
+    return None not in (known, found) and found.origin == known.origin
+
+
+def bits(mask):
+    """The numbers of the bits that are set."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def together(needs):
+    """For each number the bits of all that it leads to, itself among them."""
+    masks = [1 << number for number in range(len(needs))]
+    changed = True
+    while changed:
+        changed = False
+        for number, wanted in enumerate(needs):
+            mask = masks[number]
+            for need in wanted:
+                mask |= masks[need]
+            if mask != masks[number]:
+                masks[number] = mask
+                changed = True
+    return masks
 
 
 class Loader:
     """Hands out one module."""
 
-    def __init__(self, shelf, module, original):
+    def __init__(self, shelf, number, original):
         self.shelf = shelf
-        self.module = module
+        self.number = number
         self.original = original
 
     def create_module(self, spec):
-        return self.module
+        return self.shelf.modules[self.number]
 
     def exec_module(self, module):
         module.__spec__ = self.original
-        self.shelf.bring(module.__name__)
+        self.shelf.bring(self.number)
 
     def __getattr__(self, name):
         # For those who want a source or a data file, not the module.

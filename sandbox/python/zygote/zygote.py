@@ -23,6 +23,7 @@ import conductor_confine as confine
 import conductor_fork_server as fork_server
 import conductor_fresh as fresh
 import conductor_shelf as shelf_part
+import conductor_warm_up as warm_up
 
 # Ten namespaces and rules at most, and the line.
 DESCRIPTORS = 16
@@ -110,6 +111,7 @@ def load(baseline, libraries):
                     del os.environ[name]
             warnings.filters[:] = rules
             warnings._filters_mutated()
+        warm_up.use_all()
     warnings.filters[:] = filters
     warnings._filters_mutated()
     # The interpreter's core keeps the list it last saw, which may have been a temporary one.
@@ -122,7 +124,7 @@ def load(baseline, libraries):
     gc.freeze()
     confine.gather_pages()
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(shelf.modules))
-    for part in ("zygote", "confine", "fork_server", "fresh", "shelf"):
+    for part in ("zygote", "confine", "fork_server", "fresh", "shelf", "warm_up"):
         sys.modules.pop("conductor_" + part)
     return shelf
 
