@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use edge::{Call, Edge, HttpError, Reply, Reporter};
 use execution::app::AppRequest;
-use llm::prompts::AppPrompt;
-use llm::{Chat, Client, LlmConfig, Step, Usage};
+use llm::prompts::{self, AppPrompt};
+use llm::{Chat, Client, LlmConfig, LlmError, Step, Usage};
 use model::dataset::{self, Dataset};
 use model::event::{ClientGone, Event, EventSink as _};
 use model::run::{ExecutionError, RunReply};
@@ -161,17 +161,29 @@ async fn generate(
         })
         .await;
     let prompt = request.specification.as_ref().unwrap_or(&request.prompt);
-    let messages = llm::prompts::app(&AppPrompt {
+    let wanted = AppPrompt {
         prompt,
         framework: plan.framework,
         dataset: data,
-    });
+    };
     let client = Client {
         outside: edge,
         config: &config,
     };
-    let tell = async |step: Step<'_>| hear(events, step).await;
-    let completion = client.complete(&Chat::of(messages), tell).await?;
+    let mut profile_bytes = prompts::PROFILE_BYTES;
+    let completion = loop {
+        let tell = async |step: Step<'_>| hear(events, step).await;
+        let chat = Chat::of(prompts::app(&wanted, profile_bytes));
+        match client.complete(&chat, tell).await {
+            // A model with a short context may do with less of the profile.
+            Err(LlmError::ContextTooLong { .. })
+                if data.is_some() && profile_bytes > prompts::SMALL_PROFILE_BYTES =>
+            {
+                profile_bytes = prompts::SMALL_PROFILE_BYTES;
+            }
+            answered => break answered?,
+        }
+    };
     let code = llm::extract::program(&completion.text)?;
     Ok(Generated {
         framework: model::framework::of_program(&code).unwrap_or(plan.framework),

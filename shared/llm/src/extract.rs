@@ -33,10 +33,11 @@ pub(crate) fn is_inside_a_block(text: &str) -> bool {
 fn unwrapped(answer: &str, wrappings: u8) -> Result<String, LlmError> {
     let answer = answer.replace("\r\n", "\n");
     let answer = without_thoughts(&answer);
-    if answer.trim_start().starts_with(['{', '[']) && wrappings > 0 {
-        if let Some(found) = in_json(answer, wrappings) {
-            return found;
-        }
+    if answer.trim_start().starts_with(['{', '['])
+        && wrappings > 0
+        && let Some(found) = in_json(answer, wrappings)
+    {
+        return found;
     }
     let blocks = blocks(answer);
     let programs: Vec<&Block> = blocks.iter().filter(|block| block.is_program()).collect();

@@ -25,8 +25,13 @@ const TOP_VALUES: usize = 8;
 /// A column with more distinct values is no category: its values could be names or addresses.
 const CATEGORY_SIZE: u64 = 30;
 
-/// The messages that ask for an app's program.
-pub fn app(request: &AppPrompt<'_>) -> Vec<Message> {
+/// The most bytes of a profile that a model with an ordinary context is told.
+pub const PROFILE_BYTES: usize = 24 * 1024;
+/// The most bytes of one where that was too long.
+pub const SMALL_PROFILE_BYTES: usize = 1024;
+
+/// The messages that ask for an app's program, with at most so many bytes of profile.
+pub fn app(request: &AppPrompt<'_>, profile_bytes: usize) -> Vec<Message> {
     let framework = match request.framework {
         Framework::Gradio => {
             "Gradio 6. Build the interface in `with gr.Blocks() as demo:` and end with `demo.launch()`"
@@ -48,10 +53,44 @@ pub fn app(request: &AppPrompt<'_>) -> Vec<Message> {
         );
         user = format!(
             "{user}\n\nProfile of the data file:\n```json\n{}\n```",
-            facts(profile, file_name)
+            trimmed_facts(profile, file_name, profile_bytes)
         );
     }
     vec![Message::system(system), Message::user(user)]
+}
+
+/// The facts in at most `limit` bytes: the less important go first, then the last columns.
+fn trimmed_facts(profile: &Profile, file_name: &str, limit: usize) -> serde_json::Value {
+    let mut facts = facts(profile, file_name);
+    for name in [
+        "most_frequent",
+        "min",
+        "max",
+        "date_format",
+        "missing",
+        "distinct",
+    ] {
+        if facts.to_string().len() <= limit {
+            return facts;
+        }
+        for column in facts["columns"].as_array_mut().into_iter().flatten() {
+            if let Some(column) = column.as_object_mut() {
+                column.remove(name);
+            }
+        }
+    }
+    let mut length = facts.to_string().len();
+    let mut left_out = 0;
+    while length > limit
+        && let Some(column) = facts["columns"].as_array_mut().and_then(Vec::pop)
+    {
+        length -= column.to_string().len();
+        left_out += 1;
+    }
+    if left_out > 0 {
+        facts["columns_left_out"] = json!(left_out);
+    }
+    facts
 }
 
 fn facts(profile: &Profile, file_name: &str) -> serde_json::Value {

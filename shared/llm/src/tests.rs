@@ -676,15 +676,44 @@ fn a_wrong_address_is_named() {
 fn the_model_is_told_columns_and_no_rows() {
     let csv = b"city,temperature\nSeattle,3.5\nSeattle,4.25\nQ7Z,9.125\n";
     let profile = profile::profile(csv, profile::Options::default()).expect("it is a CSV file");
-    let messages = prompts::app(&prompts::AppPrompt {
+    let prompt = prompts::AppPrompt {
         prompt: "a dashboard",
         framework: Framework::Streamlit,
         dataset: Some((&profile, "w.csv")),
-    });
+    };
+    let messages = prompts::app(&prompt, prompts::PROFILE_BYTES);
     let told = &messages[1].content;
     assert!(
         told.contains("temperature") && told.contains("w.csv"),
         "{told}"
     );
     assert!(!told.contains("4.25"), "{told}");
+}
+
+#[test]
+fn a_profile_is_trimmed_to_what_the_model_can_read() {
+    let names: Vec<String> = (0..400).map(|n| format!("measure_{n}")).collect();
+    let row = vec!["1.5"; 400].join(",");
+    let csv = format!("{}\n{row}\n{row}\n", names.join(","));
+    let profile = profile::profile(csv.as_bytes(), profile::Options::default());
+    let profile = profile.expect("it is a CSV file");
+    let prompt = prompts::AppPrompt {
+        prompt: "a dashboard",
+        framework: Framework::Streamlit,
+        dataset: Some((&profile, "w.csv")),
+    };
+    let told = |limit| {
+        let content = prompts::app(&prompt, limit).remove(1).content;
+        let facts = extract::json(&content).expect("the profile is JSON");
+        let size = facts.to_string().len();
+        assert!(size <= limit + 64, "{size} for {limit}");
+        facts
+    };
+    let (all, large, small) = (told(1_000_000), told(prompts::PROFILE_BYTES), told(1_000));
+    assert!(all["columns"][0]["most_frequent"].is_array());
+    assert_eq!(large["columns"].as_array().map(Vec::len), Some(400));
+    assert!(large["columns"][0].get("most_frequent").is_none());
+    let kept = small["columns"].as_array().expect("columns").len();
+    assert_eq!(small["columns_left_out"], 400 - kept);
+    assert_eq!(small["columns"][0]["name"], "measure_0");
 }
