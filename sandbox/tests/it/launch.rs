@@ -1,5 +1,7 @@
 //! `conductor_launch.py` with the real frameworks, started as the Spin function starts it.
 
+mod idle;
+
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -256,7 +258,7 @@ fn a_program_that_raises_fails_with_its_own_traceback() {
         ),
         "{traceback}"
     );
-    assert!(!traceback.contains("conductor_launch"), "{traceback}");
+    assert!(!traceback.contains("conductor_"), "{traceback}");
     assert_eq!(app.child.wait().expect("it ends").code(), Some(1));
 }
 

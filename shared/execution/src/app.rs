@@ -1,8 +1,8 @@
 //! A program becomes a live app.
 //!
-//! The launcher (`conductor_launch.py`) is uploaded with the program and tells on its standard
-//! output, one JSON object a line, what becomes of it. An address is given out only once the app
-//! answers 200.
+//! The launcher (`conductor_launch.py` and its part `conductor_idle.py`) is uploaded with the program
+//! and tells on its standard output, one JSON object a line, what becomes of it. An address is given
+//! out only once the app answers 200.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +29,9 @@ use report::Report;
 /// The program that starts apps inside the sandbox.
 const LAUNCHER: &str = include_str!("app/conductor_launch.py");
 const LAUNCHER_PATH: &str = "/home/user/.conductor/conductor_launch.py";
+/// Its part that lets apps sleep that nobody looks at.
+const IDLE: &str = include_str!("app/conductor_idle.py");
+const IDLE_PATH: &str = "/home/user/.conductor/conductor_idle.py";
 
 /// How long an app may take from its start to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -279,6 +282,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             NewFile {
                 path: LAUNCHER_PATH,
                 bytes: LAUNCHER.as_bytes(),
+            },
+            NewFile {
+                path: IDLE_PATH,
+                bytes: IDLE.as_bytes(),
             },
             NewFile {
                 path: &path,

@@ -2,8 +2,9 @@
 
     python conductor_launch.py --framework gradio --app app.py --log app.log
 
-It needs Python 3.10 and the framework; nothing else is imported before the app's own process
-starts, and nothing here knows where it runs: the same file serves in a local sandbox and on E2B.
+It needs Python 3.10, `conductor_idle.py` beside it and the framework; nothing else is imported
+before the app's own process starts, and nothing here knows where it runs: the same files serve in a
+local sandbox and on E2B.
 
 Two processes. The *supervisor* (this one) owns the port, the log and the reports; the *worker* is
 its fork and runs the program, so that a program that crashes, hangs or calls `os._exit` can be
@@ -108,8 +109,9 @@ def _clean(summary, app_path, seen):
     _clean(summary.__context__, app_path, seen)
 
     folder = os.path.dirname(app_path) + os.sep
-    launcher = os.path.abspath(__file__)
-    frames = [frame for frame in summary.stack if os.path.abspath(frame.filename) != launcher]
+    here = os.path.dirname(os.path.abspath(__file__))
+    ours = [os.path.join(here, name) for name in ("conductor_launch.py", "conductor_idle.py")]
+    frames = [frame for frame in summary.stack if os.path.abspath(frame.filename) not in ours]
     own = [frame.filename == app_path for frame in frames]
     summary.stack[:] = frames[own.index(True) :] if any(own) else frames
 
@@ -152,23 +154,26 @@ class Worker:
 
     def run(self):
         try:
+            from conductor_idle import adapt
+
             with open(self.app_path, "rb") as file:
                 code = compile(file.read(), self.app_path, "exec", dont_inherit=True)
             sys.path.insert(0, os.path.dirname(self.app_path))
             sys.argv = [self.app_path]
             if self.framework == "gradio":
-                self.run_gradio(code)
+                self.run_gradio(code, adapt)
             else:
-                self.run_streamlit()
+                self.run_streamlit(adapt)
         except BaseException as error:  # a SystemExit of the program is a failure to start, too
             self.fail(error)
         os._exit(0)
 
-    def run_gradio(self, code):
+    def run_gradio(self, code, adapt):
         import gradio
         import uvicorn
 
         build_routes_late(gradio)
+        adapt(self.framework)
         apps = GradioApps(self)
         gradio.Blocks.launch = apps.patched(gradio.Blocks.launch)
         gradio.mount_gradio_app = apps.patched_mount(gradio.mount_gradio_app)
@@ -202,13 +207,14 @@ class Worker:
         # Launched with prevent_thread_lock: the program is over, its app goes on.
         apps.launched.block_thread()
 
-    def run_streamlit(self):
+    def run_streamlit(self, adapt):
         from streamlit import delta_generator  # imported once: the check below is forked with it
         from streamlit.web import bootstrap
 
         # It would look through all modules to find out whether this is a terminal's prompt, only
         # to warn that it is. Where Streamlit has no such flag, this is nobody's.
         delta_generator._use_warning_has_been_displayed = True
+        adapt(self.framework)
         if self.check:
             self.fork_check()
         flags = {
