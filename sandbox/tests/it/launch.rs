@@ -180,6 +180,19 @@ fn a_gradio_program_that_never_launches_is_launched() {
 }
 
 #[test]
+fn a_gradio_program_that_takes_its_routes_before_the_launch_has_them() {
+    let mut app = Launched::new(
+        "gradio",
+        "import gradio as gr\ndemo = gr.Interface(lambda x: x, 'text', 'text', title='routed')\n\
+         assert any(getattr(route, 'path', '') == '/config' for route in demo.app.routes), demo.app.routes\n\
+         assert demo.app is demo.app\nassert not hasattr(gr.Blocks.__new__(gr.Blocks), 'app')\ndemo.launch()\n",
+    );
+    let port = app.ready();
+    let config = get(port, "/config").expect("the app answers");
+    assert!(config.contains("\"title\":\"routed\""), "{config}");
+}
+
+#[test]
 fn options_that_are_not_about_the_address_stay() {
     let mut app = Launched::new(
         "gradio",
