@@ -1,8 +1,8 @@
 //! A program becomes a live app.
 //!
-//! The launcher (`conductor_launch.py` and its part `conductor_idle.py`) is uploaded with the program
-//! and tells on its standard output, one JSON object a line, what becomes of it. An address is given
-//! out only once the app answers 200.
+//! The launcher (`conductor_launch.py` and its parts) is uploaded with the program and tells on its
+//! standard output, one JSON object a line, what becomes of it. An address is given out only once
+//! the app answers 200.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,12 +26,23 @@ mod report;
 
 use report::Report;
 
-/// The program that starts apps inside the sandbox.
-const LAUNCHER: &str = include_str!("app/conductor_launch.py");
+/// The program that starts apps inside the sandbox, and its parts.
 const LAUNCHER_PATH: &str = "/home/user/.conductor/conductor_launch.py";
-/// Its part that lets apps sleep that nobody looks at.
-const IDLE: &str = include_str!("app/conductor_idle.py");
-const IDLE_PATH: &str = "/home/user/.conductor/conductor_idle.py";
+const LAUNCHER: [(&str, &str); 4] = [
+    (LAUNCHER_PATH, include_str!("app/conductor_launch.py")),
+    (
+        "/home/user/.conductor/conductor_app.py",
+        include_str!("app/conductor_app.py"),
+    ),
+    (
+        "/home/user/.conductor/conductor_idle.py",
+        include_str!("app/conductor_idle.py"),
+    ),
+    (
+        "/home/user/.conductor/conductor_stopped.py",
+        include_str!("app/conductor_stopped.py"),
+    ),
+];
 
 /// How long an app may take from its start to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -278,20 +289,14 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<Launch, ExecutionFailure> {
         let client = self.client();
         let path = format!("/home/user/app_{}.py", program.number);
-        let files = [
-            NewFile {
-                path: LAUNCHER_PATH,
-                bytes: LAUNCHER.as_bytes(),
-            },
-            NewFile {
-                path: IDLE_PATH,
-                bytes: IDLE.as_bytes(),
-            },
-            NewFile {
-                path: &path,
-                bytes: program.code.as_bytes(),
-            },
-        ];
+        let files: Vec<_> = LAUNCHER
+            .into_iter()
+            .chain([(path.as_str(), program.code)])
+            .map(|(path, text)| NewFile {
+                path,
+                bytes: text.as_bytes(),
+            })
+            .collect();
         // The sizes are only to name a limit that the app may hit.
         let (written, metrics) =
             join(client.write_files(sandbox, &files), client.metrics(sandbox)).await;
