@@ -19,6 +19,8 @@ use crate::Conductor;
 /// Dashboards at once.
 const DASHBOARDS: usize = 8;
 const GIBIBYTE: f64 = 1024.0;
+/// What a service ends by itself soon, such as a kernel that nobody uses, has ended after this.
+const SETTLING: Duration = Duration::from_secs(15);
 /// How long idle dashboards are watched.
 const WATCHED: Duration = Duration::from_secs(5);
 
@@ -47,6 +49,7 @@ struct Held {
 
 impl Held {
     async fn by(roots: &[i32]) -> Self {
+        tokio::time::sleep(SETTLING).await;
         until_quiet(roots).await;
         let before = processor_seconds(roots);
         tokio::time::sleep(WATCHED).await;
