@@ -6,14 +6,17 @@
 //! *enter* it once ([`Zygote::enter`]), and what enters is from then on one of the sandbox's own
 //! programs, its fork server, which `shim` turns to. The parts in Python tell the details.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::{MemfdFlags, SealFlags};
 use serde_json::json;
 use thiserror::Error;
 use tokio::process::Command;
@@ -174,7 +177,12 @@ async fn keep(start: Start, channel: watch::Sender<Option<Channel>>) {
 async fn live(start: &Start, channel: &watch::Sender<Option<Channel>>) -> io::Result<()> {
     let (ours, theirs) = UnixStream::pair()?;
     let bin = start.python.parent().unwrap_or(Path::new("/"));
-    let mut child = Command::new(&start.interpreter)
+    let copy = own_copy(&start.interpreter)?;
+    let program = match &copy {
+        Some(copy) => PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd())),
+        None => start.interpreter.clone(),
+    };
+    let mut child = Command::new(program)
         // By this name the interpreter finds its environment.
         .arg0(&start.python)
         .args(["-c", BOOTSTRAP])
@@ -218,6 +226,26 @@ async fn live(start: &Start, channel: &watch::Sender<Option<Channel>>) -> io::Re
     channel.send_replace(Some(Arc::new(Mutex::new(ours))));
     let status = child.wait().await?;
     Err(io::Error::other(format!("it ended: {status}")))
+}
+
+/// A copy in memory of an interpreter that belongs to the service's own user.
+///
+/// Programs see the file that they run as `/proc/self/exe`, by way of the service's mounts and not of
+/// the sandbox's read-only ones. Where they are the same user outside, they could change its mode.
+/// Root's sandboxes are other users.
+fn own_copy(interpreter: &Path) -> io::Result<Option<File>> {
+    let user = nix::unistd::geteuid();
+    let mut file = File::open(interpreter)?;
+    if user.is_root() || file.metadata()?.uid() != user.as_raw() {
+        return Ok(None);
+    }
+    let name = interpreter.file_name().unwrap_or_default();
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut copy = File::from(rustix::fs::memfd_create(name, flags)?);
+    io::copy(&mut file, &mut copy)?;
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&copy, seals)?;
+    Ok(Some(copy))
 }
 
 /// What its libraries say while they are imported.

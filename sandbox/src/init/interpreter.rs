@@ -48,7 +48,12 @@ pub fn build(stage: &Path, shim: &Shim, sources: Vec<Source>) -> Result<(), Step
         for source in sources {
             root::attach(stage, source)?;
         }
-        symlink(&shim.interpreter, own.join("python"))?;
+        // A copied interpreter (`venv --copies`) lies where the shim is now, too.
+        let interpreter = match shim.interpreter.strip_prefix(&shim.bin) {
+            Ok(name) => Path::new("bin").join(name),
+            Err(_) => shim.interpreter.clone(),
+        };
+        symlink(interpreter, own.join("python"))?;
         symlink(Path::new(RUN).join(SOCKET), own.join("socket"))?;
         for name in names {
             let leads = match name.to_string_lossy().starts_with("python") {

@@ -104,6 +104,11 @@ impl Service {
     /// A service of a user without rights, also where the tests run as root. Its environment is the
     /// system's Python with nothing installed: the project's may lie where only its owner may look.
     pub fn start_ordinary(arguments: &[&str]) -> Self {
+        Self::start_ordinary_in(arguments, |_| ())
+    }
+
+    /// The same, in an environment that was changed before.
+    pub fn start_ordinary_in(arguments: &[&str], change: impl FnOnce(&Path)) -> Self {
         let chosen = arguments
             .iter()
             .any(|argument| argument.ends_with("zygote"));
@@ -119,6 +124,7 @@ impl Service {
             made.is_ok_and(|status| status.success()),
             "this test needs the system's Python with its venv module"
         );
+        change(&venv);
         let program = folder.path().join("sandbox");
         std::fs::copy(env!("CARGO_BIN_EXE_sandbox"), &program).expect("a copy of the program");
         std::fs::copy(env!("CARGO_BIN_EXE_shim"), folder.path().join("shim"))

@@ -1,8 +1,10 @@
 //! Python programs that are forked from the zygote: they do not know the difference.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
-use crate::fixture::{FEW_LIBRARIES, Output, Sandbox, Service, until};
+use crate::fixture::{FEW_LIBRARIES, NOBODY, Output, Sandbox, Service, until};
 
 /// The interpreter itself, behind the shim.
 const REAL: &str = "$VIRTUAL_ENV/bin/.conductor/python";
@@ -136,4 +138,35 @@ async fn an_ordinary_user_has_a_zygote_too() {
         .python("import os; print(os.getuid(), open(f'/proc/{os.getppid()}/comm').read())")
         .await;
     assert_eq!(seen.stdout, "1000 conductor-zygot\n\n", "{}", seen.stderr);
+}
+
+/// Programs run as the service's own user then, and what they run is a file of the machine.
+#[tokio::test]
+async fn an_ordinary_users_own_interpreter_is_out_of_reach() {
+    let mut interpreter = PathBuf::new();
+    let service = Service::start_ordinary_in(&["--wait-for-zygote"], |venv| {
+        interpreter = venv.join("bin/python3");
+        let original = interpreter.canonicalize().unwrap();
+        std::fs::remove_file(&interpreter).unwrap();
+        std::fs::copy(original, &interpreter).unwrap();
+        std::os::unix::fs::chown(&interpreter, Some(NOBODY), Some(NOBODY)).unwrap();
+    });
+    let mode = || interpreter.metadata().unwrap().mode();
+    let before = mode();
+    let sandbox = service.create().await;
+    let attempt = "import os
+for change in (lambda path: os.chmod(path, 0o777), lambda path: os.truncate(path, 0)):
+    for pid in ('self', os.getppid()):
+        try: print(change(f'/proc/{pid}/exe'))
+        except OSError as error: print(error.errno)
+print(open(f'/proc/{os.getppid()}/comm').read())";
+    let said = sandbox.python(attempt).await;
+    assert!(
+        said.stdout.contains("conductor-zygot"),
+        "{}{}",
+        said.stdout,
+        said.stderr
+    );
+    assert_eq!(mode(), before, "{}", said.stdout);
+    assert!(interpreter.metadata().unwrap().len() > 1000);
 }
