@@ -55,7 +55,11 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
 fn compile(workspace: &Workspace, step: &Step) -> Result<String> {
     let binaries = ["host", "sandbox", "shim", "bench"].map(|name| ["--bin", name]);
     let mut command = cargo::command(workspace, &["build", "--examples"]);
-    cargo::run(step, "the native build", command.args(binaries.as_flattened()))?;
+    cargo::run(
+        step,
+        "the native build",
+        command.args(binaries.as_flattened()),
+    )?;
     Ok("built".to_owned())
 }
 
