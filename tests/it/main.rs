@@ -2,6 +2,7 @@
 
 mod apps;
 mod bench;
+mod check;
 mod crowds;
 mod data;
 mod economy;

@@ -28,7 +28,7 @@ use report::Report;
 
 /// The program that starts apps inside the sandbox, and its parts.
 const LAUNCHER_PATH: &str = "/home/user/.conductor/conductor_launch.py";
-const LAUNCHER: [(&str, &str); 4] = [
+pub(crate) const LAUNCHER: [(&str, &str); 4] = [
     (LAUNCHER_PATH, include_str!("app/conductor_launch.py")),
     (
         "/home/user/.conductor/conductor_app.py",

@@ -5,10 +5,12 @@
 //! is `sandbox/`), and HTTP for our own callers (that is `shared/edge`).
 //!
 //! Begin with [`Executor::run`] (a piece of Python becomes output) and
-//! [`Executor::start_app`] (a program becomes a live app); both stand on [`provision`] (a session gets its sandbox) and [`client`]
+//! [`Executor::start_app`] (a program becomes a live app), before which [`Executor::check`] tells what is
+//! wrong with it; all stand on [`provision`] (a session gets its sandbox) and [`client`]
 //! (the protocol).
 
 pub mod app;
+pub mod check;
 pub mod client;
 pub mod code;
 pub mod config;

@@ -8,6 +8,7 @@
 //! Begin with [`session`] (what a session is and how long it lives) and [`ports`] (what the
 //! components need from their host).
 
+pub mod check;
 pub mod dataset;
 pub mod event;
 pub mod framework;

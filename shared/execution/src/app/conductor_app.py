@@ -55,7 +55,7 @@ class Worker:
 
         build_routes_late(gradio)
         adapt(self.framework)
-        apps = GradioApps(self)
+        apps = self.apps = GradioApps(self)
         gradio.Blocks.launch = apps.patched(gradio.Blocks.launch)
         gradio.mount_gradio_app = apps.patched_mount(gradio.mount_gradio_app)
         uvicorn.run = apps.patched_run(uvicorn.run)
@@ -149,17 +149,7 @@ class Worker:
         timer.daemon = True
         timer.start()
 
-        import logging
-
-        from streamlit import config
-        from streamlit.testing.v1 import AppTest
-
-        config.set_option("client.showErrorDetails", "full")
-        config.set_option("logger.enableRich", False)
-        # It warns that the program does not run in a browser session, which is the point here.
-        context = "streamlit.runtime.scriptrunner_utils.script_run_context"
-        logging.getLogger(context).setLevel(logging.ERROR)
-        test = AppTest.from_file(self.app_path).run(timeout=STREAMLIT_CHECK_SECONDS + 5)
+        test = streamlit_test(self.app_path).run(timeout=STREAMLIT_CHECK_SECONDS + 5)
         timer.cancel()
         for element in test.exception:
             proto = element.proto
@@ -167,6 +157,21 @@ class Worker:
                 self.tell("failed", **describe_element(proto, self.app_path))
                 os._exit(1)
         self.tell("checked")
+
+
+def streamlit_test(app_path):
+    """The program in Streamlit's own test runner, which shows exceptions in full."""
+    import logging
+
+    from streamlit import config
+    from streamlit.testing.v1 import AppTest
+
+    config.set_option("client.showErrorDetails", "full")
+    config.set_option("logger.enableRich", False)
+    # It warns that the program does not run in a browser session, which is the point here.
+    context = "streamlit.runtime.scriptrunner_utils.script_run_context"
+    logging.getLogger(context).setLevel(logging.ERROR)
+    return AppTest.from_file(app_path)
 
 
 # --- What went wrong ------------------------------------------------------------------------------
@@ -283,6 +288,7 @@ class GradioApps:
         self.launched = None
         self.result = None
         self.served = False
+        self.mounted = None
         self.path = "/"
 
     def patched(self, original):
@@ -323,6 +329,7 @@ class GradioApps:
         @functools.wraps(original)
         def mount_gradio_app(app, blocks, path="/", *args, **kwargs):
             self.path = "/" + path.strip("/")
+            self.mounted = blocks
             return original(app, blocks, path, *args, **kwargs)
 
         return mount_gradio_app

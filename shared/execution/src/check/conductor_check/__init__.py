@@ -1,0 +1,1 @@
+"""The check of generated programs; `supervisor.py` is where to begin."""
