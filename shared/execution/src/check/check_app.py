@@ -2,14 +2,15 @@
 
     python check_app.py --framework gradio --app app.py
 
-It stands beside the package `conductor_check` and `conductor_launch.py`. One JSON object is the last line:
+It stands beside the package `conductor_check` and `conductor_launch.py`. Its last line:
 
     {"event": "checked", "findings": [{"kind", "message", "line", "column", "name", "replacement",
      "place", "traceback"}], "notices": [text], "complete": whether all of the check was done,
      "output": "the end of what it wrote", "seconds"}
 
-`kind`, `name` and so on: `conductor_check/findings.py`. A program without findings has been launched
-as it would be for people, its pages have rendered, its widgets have been used and its endpoints called.
+`kind`, `name` and so on: `conductor_check/findings.py`. A program without findings has been
+launched as it would be for people, its pages have rendered, its widgets have been used and its
+endpoints called.
 """
 
 import sys

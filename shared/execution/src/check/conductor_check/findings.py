@@ -1,12 +1,9 @@
 """What is wrong with a program, and how an exception becomes that.
 
-A finding has a stable `kind`, a `message` for whoever mends the program, the `line` (and `column`, from
-1) in it, the `name` that the matter is about (a package, a name, a column, a file), a `replacement`
-where one is known, the `place` where it showed (a page, a widget, an endpoint) and the `traceback`.
-
-Kinds: syntax_error, undefined_name, missing_package, removed_name, unknown_parameter, unknown_column,
-wrong_dtype, missing_file, bad_layout, circular_state, duplicate_element, endless_run, input_call,
-exit_call, no_app, renders_nothing, limit, crash, exception.
+A finding has a stable `kind`, a `message` for whoever mends the program, the `line` (and `column`,
+from 1) in it, the `name` that the matter is about (a package, a name, a column, a file), a
+`replacement` where one is known, the `place` where it showed (a page, a widget, an endpoint) and the
+`traceback`. The kinds are those of `shared/model/src/check.rs`.
 """
 
 import os
@@ -57,11 +54,22 @@ class Findings:
 
 def same(known, new):
     if known["kind"] == new["kind"]:
-        if known["name"] and known["name"] == new["name"]:
-            return known["line"] == new["line"] or not known["traceback"] or not new["traceback"]
+        if known["name"] and new["name"]:
+            # `gradio.Dropdown.update` of the source is `Dropdown.update` of the run.
+            if last_part(known["name"]) != last_part(new["name"]):
+                return False
+            # The source is read to the parameter, a run only to the beginning of its call.
+            read_and_run = not known["traceback"] or not new["traceback"]
+            return known["line"] == new["line"] or read_and_run
+        if known["line"] is None and new["line"] is None:
+            return known["message"] == new["message"]
         return known["line"] == new["line"]
     about_one_line = known["line"] is not None and known["line"] == new["line"]
     return about_one_line and (known["kind"] in SAID_BEFORE or new["kind"] in SAID_BEFORE)
+
+
+def last_part(name):
+    return name.rpartition(".")[2]
 
 
 def drawn_stack(stack, app_path):
@@ -244,7 +252,9 @@ def of_layout(error, text, type_name, frames, own, app_path, program):
     from_gradio = frames and "/gradio/" in frames[-1][0].co_filename
     if from_gradio and LAYOUT_WORDS.search(text):
         return ("bad_layout",)
-    if from_gradio and frames[-1][0].co_filename.endswith(("/layouts/row.py", "/layouts/column.py")):
+    if from_gradio and frames[-1][0].co_filename.endswith(
+        ("/layouts/row.py", "/layouts/column.py")
+    ):
         return ("bad_layout",)
     return None
 

@@ -99,8 +99,8 @@ class Watch:
         if passed / self.reruns < RERUN_SECONDS:
             line = self.own_line(error.__traceback__)
             message = (
-                f"the page runs again and again: st.rerun() was called {self.reruns} times in a row; "
-                "call it only where something has changed that the next run does not change again"
+                f"the page runs again and again: st.rerun() was called {self.reruns} times in a "
+                "row; call it only where something has changed that the next run does not change again"
             )
             self.worker.found(finding("circular_state", message, line=line, place=self.place))
         raise self.stop from None
@@ -125,10 +125,13 @@ class Explorer:
     def new_test(self):
         return launcher.streamlit_test(self.worker.app_path)
 
-    def run(self, test, place=None):
+    def run(self, test, place=None, acting=False):
         """True if all is well."""
         self.watch.new_run(place)
         test.run(timeout=10 * self.worker.check_seconds)
+        if acting and any('scope="fragment"' in str(error) for error in self.watch.errors):
+            # The test runner runs all of the page where a browser would run a fragment of it.
+            return False
         for error in self.watch.errors:
             self.worker.raised(error, place)
         if not self.watch.errors:
@@ -197,7 +200,7 @@ class Explorer:
                 widget.click() if value is CLICK else widget.set_value(value)
             except Exception:  # the test runner does not know how; that is nobody's fault
                 continue
-            if not self.run(test, place):
+            if not self.run(test, place, acting=True):
                 # What is broken now shall not be blamed on the next.
                 test = self.new_test()
                 if page_hash:

@@ -192,7 +192,9 @@ def lost_names(program, modules):
             lost = [
                 alias
                 for alias in node.names
-                if module and alias.name != "*" and not has(module, alias.name)
+                if module
+                and alias.name != "*"
+                and not has(module, alias.name)
                 and not load(f"{node.module}.{alias.name}")
             ]
             if not lost:
@@ -257,7 +259,7 @@ def lost_parameters(program, modules):
                 yield finding(kind, message, name=name, replacement=known, **where)
 
 
-# --- What has no place in a dashboard ---------------------------------------------------------------
+# --- What has no place in a dashboard ------------------------------------------------------------
 
 
 def ends_and_questions(program):

@@ -186,8 +186,8 @@ class Supervisor:
         self.found.add(
             findings.finding(
                 "endless_run",
-                f"the program was still busy in line {line} after {seconds}: a dashboard must come to its end "
-                "(Streamlit) or to launch() (Gradio), and so must each of its callbacks",
+                f"the program was still busy in line {line} after {seconds}: a dashboard must come to "
+                "its end (Streamlit) or to launch() (Gradio), and so must each of its callbacks",
                 line=line,
                 place=self.place,
                 traceback=findings.drawn_stack(stack, self.app_path),
@@ -206,7 +206,7 @@ class Supervisor:
 
 
 def stack_of_program(dump, app_path):
-    """The program's own frames of the first thread that has any, innermost first: (line, function)."""
+    """(line, function) of the program in the first thread that runs it, innermost first."""
     for thread in re.split(r"\n(?=(?:Current thread|Thread) )", dump):
         stack = [
             (int(line), function)
