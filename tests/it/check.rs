@@ -95,7 +95,9 @@ struct Wanted {
 
 impl Wanted {
     fn fits(&self, finding: &Value) -> bool {
-        let line = finding["line"].as_u64().map(|line| line as usize);
+        let line = finding["line"]
+            .as_u64()
+            .and_then(|line| usize::try_from(line).ok());
         // A loop is interrupted in one of its two lines.
         let is_near = match (self.kind.as_str(), self.line, line) {
             ("endless_run", Some(wanted), Some(line)) => wanted.abs_diff(line) <= 1,
