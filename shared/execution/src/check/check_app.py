@@ -2,7 +2,7 @@
 
     python check_app.py --framework gradio --app app.py
 
-It stands beside the package `conductor_check` and `conductor_launch.py`. Its last line:
+It stands beside the package `conductor_check` and the parts of `conductor_launch.py`. Its last line:
 
     {"event": "checked", "findings": [{"kind", "message", "line", "column", "name", "replacement",
      "place", "traceback"}], "notices": [text], "complete": whether all of the check was done,

@@ -9,7 +9,7 @@ from 1) in it, the `name` that the matter is about (a package, a name, a column,
 import os
 import re
 
-import conductor_launch as launcher
+import conductor_app as app
 
 from . import names
 
@@ -88,7 +88,7 @@ def drawn_stack(stack, app_path):
 
 def of_exception(error, app_path, program=None, function=None):
     """The finding that an exception is; `function` is to blame where no line of the program is."""
-    described = launcher.describe(error, app_path)
+    described = app.describe(error, app_path)
     frames = frames_of(error)
     own = [frame for frame in frames if frame[0].co_filename == app_path]
     line = described["line"]

@@ -3,7 +3,7 @@
 import sys
 import time
 
-import conductor_launch as launcher
+import conductor_app as app
 
 from .findings import finding
 
@@ -123,7 +123,7 @@ class Explorer:
         self.shown = set()
 
     def new_test(self):
-        return launcher.streamlit_test(self.worker.app_path)
+        return app.streamlit_test(self.worker.app_path)
 
     def run(self, test, place=None, acting=False):
         """True if all is well."""
@@ -143,7 +143,7 @@ class Explorer:
 
     def shown_by_program(self, proto, place):
         """An exception that the program caught and shows by `st.exception`."""
-        described = launcher.describe_element(proto, self.worker.app_path)
+        described = app.describe_element(proto, self.worker.app_path)
         kinds = {"FileNotFoundError": "missing_file", "NameError": "undefined_name"}
         text = f"{described['name']}: {described['value']}"
         self.worker.found(

@@ -5,12 +5,13 @@ import os
 import sys
 import traceback
 
+import conductor_app as app
 import conductor_launch as launcher
 
 from . import findings, static
 
 
-class Worker(launcher.Worker):
+class Worker(app.Worker):
     """A launcher's worker that tells findings instead of failures."""
 
     def __init__(self, options, events, program):
