@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use sandbox::Config;
 use sandbox::egress::Entry;
 use sandbox::limits::Limits;
 use sandbox::protocol::Isolation;
-use sandbox::{Config, Service};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -168,9 +168,8 @@ async fn run(arguments: Serve) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {listen}; is another service there?"))?;
     let address = listener.local_addr()?;
     let shutdown = stop_signal()?;
-    let service = Service::start(arguments.into(), address.port()).await?;
-    println!("sandbox: listening on http://{address}");
-    Ok(service.run(listener, shutdown).await?)
+    let ready = || println!("sandbox: listening on http://{address}");
+    Ok(sandbox::serve(listener, shutdown, arguments.into(), ready).await?)
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

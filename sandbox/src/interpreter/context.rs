@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard, mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::bash::{Shell, ShellError};
 use super::ending::{Done, Ending, Watch, describe};
@@ -15,6 +17,10 @@ use crate::limits::Limit;
 use crate::limits::cause::Since;
 use crate::process::{Exit, ProcessHandle, SpawnError};
 use crate::sandbox::{HOME, Sandbox};
+
+/// How long an engine that was ended may take to go.
+const GONE_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// What a context can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -104,6 +110,8 @@ pub(crate) struct Context {
 /// What an execution needs for itself.
 pub(crate) struct Turn {
     engine: Option<Engine>,
+    /// The engine before, which may still be going.
+    leaving: Option<ProcessHandle>,
     /// Nobody has executed anything, or asked for a fresh start.
     unused: bool,
     /// From the end of the last execution on.
@@ -168,6 +176,7 @@ impl Context {
     pub(crate) fn new(id: String, language: Language, cwd: Option<String>) -> Self {
         let turn = Turn {
             engine: None,
+            leaving: None,
             unused: true,
             idle: None,
             notice: None,
@@ -224,10 +233,10 @@ impl Context {
             }
         });
         let mut turn = self.turn().await;
-        turn.engine = None;
+        turn.let_go();
         turn.unused = false;
         turn.notice = None;
-        turn.engine = Some(Engine::start(sandbox, self.language, self.cwd.as_deref()).await?);
+        turn.start(sandbox, self).await?;
         // Already set, or being set by a first execution, which then finds this engine.
         let _ = self.started.set(());
         Ok(())
@@ -279,18 +288,44 @@ impl Turn {
                     "the context had ended{how} and was started again: its variables are gone\n"
                 )
             });
-            self.engine = None;
+            self.let_go();
+            self.start(sandbox, context).await?;
         }
-        let engine = match &mut self.engine {
-            Some(engine) => engine,
-            none => {
-                none.insert(Engine::start(sandbox, context.language, context.cwd.as_deref()).await?)
+        let notice = self.notice.take().filter(|notice| !notice.is_empty());
+        let engine = self.engine.as_mut().expect("it runs, or was just started");
+        Ok((engine, notice))
+    }
+
+    /// Starts an engine. What the one before held counts for the limits until it is gone, and its
+    /// processes go one after the other.
+    async fn start(&mut self, sandbox: &Sandbox, context: &Context) -> Result<(), StartError> {
+        let start = async || Engine::start(sandbox, context.language, context.cwd.as_deref()).await;
+        let mut patience = None;
+        if let Some(before) = self.leaving.clone() {
+            let _ = timeout(GONE_WITHIN, before.wait()).await;
+            patience = Some(Instant::now() + GONE_WITHIN);
+        }
+        let engine = loop {
+            match start().await {
+                Err(error)
+                    if matches!(error.limit(), Some((Limit::Processes, _)))
+                        && patience.is_some_and(|until| Instant::now() < until) =>
+                {
+                    sleep(LOOK_AGAIN_AFTER).await;
+                }
+                outcome => break outcome?,
             }
         };
-        Ok((
-            engine,
-            self.notice.take().filter(|notice| !notice.is_empty()),
-        ))
+        self.leaving = None;
+        self.engine = Some(engine);
+        Ok(())
+    }
+
+    /// Ends the engine, if there is one.
+    fn let_go(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            self.leaving = Some(engine.process());
+        }
     }
 
     /// An execution is over.
@@ -300,7 +335,7 @@ impl Turn {
 
     /// The engine is of no use any more; tell the next caller why, unless he was told.
     pub(crate) fn give_up(&mut self, notice: String) {
-        self.engine = None;
+        self.let_go();
         self.notice = Some(notice);
     }
 }
