@@ -98,7 +98,7 @@ fn finished(program: &str) -> Result<String, LlmError> {
 }
 
 /// The text without the thoughts that some models write before their answer.
-fn without_thoughts(text: &str) -> &str {
+pub(crate) fn without_thoughts(text: &str) -> &str {
     for end in ["</think>", "</thinking>", "</reasoning>"] {
         if text.trim_start().starts_with(&end.replace('/', ""))
             && let Some((_, rest)) = text.split_once(end)

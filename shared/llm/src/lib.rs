@@ -2,7 +2,8 @@
 //!
 //! [`Client::complete`] asks: it streams, tries passing failures again, continues an answer that was
 //! cut off, and keeps its time limits; [`LlmError`] says what it could not do and what to do about
-//! it. [`prompts`] is what a model is told, [`extract`] finds what was asked for in what it says.
+//! it. [`prompts`] is what a model is told, [`extract`] finds what was asked for in what it says, and
+//! [`specification`] does both for the specification of an app.
 //!
 //! Only `client.rs` talks, through the ports of an `Outside`. What it is made of is pure: requests
 //! (`request.rs`), answers in any form and split (`answer.rs`), refusals (`refusal.rs`), pauses
@@ -13,12 +14,14 @@ mod answer;
 mod chat;
 mod client;
 mod config;
+mod context;
 mod error;
 pub mod extract;
 pub mod prompts;
 mod refusal;
 mod request;
 mod retry;
+pub mod specification;
 mod stitch;
 
 pub use chat::{AnswerForm, Chat, Completion, Message, Role, Step, Usage};

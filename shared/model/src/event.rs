@@ -27,6 +27,11 @@ pub enum Event {
         /// The text.
         text: String,
     },
+    /// More of a specification that a model writes, as it writes it.
+    TextDelta {
+        /// The text.
+        text: String,
+    },
     /// Standard output.
     Stdout {
         /// The text.
@@ -61,6 +66,7 @@ impl Event {
             Self::Started { .. } => "started",
             Self::Progress { .. } => "progress",
             Self::CodeDelta { .. } => "code_delta",
+            Self::TextDelta { .. } => "text_delta",
             Self::Stdout { .. } => "stdout",
             Self::Stderr { .. } => "stderr",
             Self::Logs { .. } => "logs",
