@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::cgroup::{Controller, Group, Memory};
@@ -30,7 +30,8 @@ pub struct Confinement {
     /// Processes that were killed for want of memory where no group does it.
     killed: AtomicU64,
     init: OnceLock<i32>,
-    zygote: OnceLock<i32>,
+    /// Zero: none.
+    fork_server: AtomicI32,
 }
 
 /// How often limits were in the way so far.
@@ -53,7 +54,7 @@ impl Confinement {
             group,
             killed: AtomicU64::new(0),
             init: OnceLock::new(),
-            zygote: OnceLock::new(),
+            fork_server: AtomicI32::new(0),
         }
     }
 
@@ -70,15 +71,18 @@ impl Confinement {
         self.group.add(pid)
     }
 
-    /// It has entered as this process, from which Python programs are forked.
-    pub fn adopt(&self, zygote: i32) {
-        spare(zygote);
-        let _ = self.zygote.set(zygote);
+    /// It has entered as this process, from which Python programs are forked; `None`: it is gone.
+    pub fn adopt(&self, fork_server: Option<i32>) {
+        if let Some(pid) = fork_server {
+            spare(pid);
+        }
+        self.fork_server
+            .store(fork_server.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// The process from which Python programs are forked, as numbered outside.
-    pub fn zygote(&self) -> Option<i32> {
-        self.zygote.get().copied()
+    pub fn fork_server(&self) -> Option<i32> {
+        Some(self.fork_server.load(Ordering::Relaxed)).filter(|&pid| pid != 0)
     }
 
     /// What each process inside is to be limited to.
@@ -119,11 +123,11 @@ impl Confinement {
 
     /// The processes inside, as numbered outside; the init first.
     pub fn processes(&self) -> Vec<i32> {
-        // The zygote's programs are no descendants of the init, but of what entered.
-        [self.init.get(), self.zygote.get()]
+        // What was forked from what entered is no descendant of the init.
+        [self.init.get().copied(), self.fork_server()]
             .into_iter()
             .flatten()
-            .flat_map(|first| process_tree::descendants(*first))
+            .flat_map(process_tree::descendants)
             .collect()
     }
 

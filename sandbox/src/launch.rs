@@ -10,12 +10,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use thiserror::Error;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use crate::confinement::Confinement;
+use crate::outside_process::OutsideProcess;
 use crate::protocol::{Handshake, Isolation, Setup, USER_ID};
 use crate::wire;
 
@@ -281,30 +279,22 @@ fn out_of_turn(step: &'static str) -> LaunchError {
 pub struct Init {
     /// As numbered outside.
     pub pid: i32,
-    descriptor: AsyncFd<OwnedFd>,
+    process: OutsideProcess,
     isolation: Isolation,
 }
 
 impl Init {
     fn adopt(pid: i32, isolation: Isolation) -> io::Result<Self> {
-        let number = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
-        let descriptor = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
-        // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives, and it is
-        // neither replaced nor closed before the `AsyncFd` is dropped.
-        let watched = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
         Ok(Self {
             pid,
-            descriptor: watched?,
+            process: OutsideProcess::hold(pid)?,
             isolation,
         })
     }
 
     /// Resolves when the init has ended, by itself or by [`Init::end`].
     pub async fn ended(&self) {
-        // A pidfd is readable once its process has ended, and stays so.
-        if let Err(error) = self.descriptor.readable().await {
-            tracing::debug!(init.pid = self.pid, %error, "the runtime ends");
-        }
+        self.process.ended().await;
     }
 
     /// Ends the sandbox's processes and waits until all are gone. Its sockets must be closed by now.
@@ -319,28 +309,16 @@ impl Init {
                 "the init did not end by itself; its children may live on"
             );
         }
-        self.kill();
+        self.process.kill();
         self.ended().await;
-        self.reap();
-    }
-
-    fn kill(&self) {
-        // Fails only if it has been reaped already.
-        let _ = rustix::process::pidfd_send_signal(self.descriptor.get_ref(), Signal::KILL);
-    }
-
-    fn reap(&self) {
-        let _ = rustix::process::waitid(
-            WaitId::PidFd(self.descriptor.get_ref().as_fd()),
-            WaitIdOptions::EXITED,
-        );
+        self.process.reap();
     }
 }
 
 impl Drop for Init {
     fn drop(&mut self) {
-        self.kill();
+        self.process.kill();
         // The kernel ends the whole pid namespace before PID 1 can be reaped: a matter of milliseconds.
-        self.reap();
+        self.process.reap();
     }
 }

@@ -37,14 +37,14 @@ pub async fn watch(confinement: Weak<Confinement>) {
 
 /// What is used now; at most the limit once this returns.
 fn look(confinement: &Arc<Confinement>) -> u64 {
-    let zygote = confinement.zygote();
+    let fork_server = confinement.fork_server();
     let mut programs = confinement.processes();
     if programs.is_empty() {
         return 0;
     }
     // Neither the init, nor what programs are forked from: that memory is the service's.
     programs.remove(0);
-    programs.retain(|pid| Some(*pid) != zygote);
+    programs.retain(|pid| Some(*pid) != fork_server);
     let used: u64 = programs.iter().map(|pid| process_tree::memory(*pid)).sum();
     if used <= confinement.limits.memory {
         return used;

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::confinement::Confinement;
 use crate::egress::{Egress, EgressError, Policy, Surroundings};
@@ -82,6 +83,7 @@ pub struct Sandbox {
     pub(crate) isolation: Isolation,
     /// True once it is decided how Python starts.
     pub(crate) settled: watch::Receiver<bool>,
+    pub(crate) _fork_server: Option<AbortOnDropHandle<()>>,
     pub(crate) python: PathBuf,
     pub(crate) interpreter: OnceCell<Interpreter>,
     // In the order of their end: the processes, then their disk, then their user id.

@@ -116,8 +116,13 @@ impl Zygote {
         let _ = self.channel.clone().wait_for(Option::is_some).await;
     }
 
-    /// Enters a sandbox by its namespaces and rules, in that order. Blocks for some milliseconds.
-    pub fn enter(&self, entrance: &[OwnedFd], confinement: &Confinement) -> Result<(), EnterError> {
+    /// Enters a sandbox by its namespaces and rules, in that order, and says as which process.
+    /// Blocks for some milliseconds.
+    pub fn enter(
+        &self,
+        entrance: &[OwnedFd],
+        confinement: &Confinement,
+    ) -> Result<i32, EnterError> {
         let channel = self.channel.borrow().clone();
         let channel = channel.ok_or(EnterError::NotReady)?;
         let (line, line_inside) = UnixStream::pair()?;
@@ -148,10 +153,7 @@ impl Zygote {
         let mut word = String::new();
         line.read_line(&mut word)?;
         match word.trim_end() {
-            "ready" => {
-                confinement.adopt(inside);
-                Ok(())
-            }
+            "ready" => Ok(inside),
             failure => Err(EnterError::Step(failure.to_owned())),
         }
     }

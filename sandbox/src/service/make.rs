@@ -8,12 +8,14 @@ use chrono::Utc;
 use thiserror::Error;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Service;
 use super::start::TRIAL_WITHIN;
 use crate::clock;
 use crate::confinement::Confinement;
 use crate::egress::{Egress, EgressError};
+use crate::fork_server::Entered;
 use crate::interpreter::ContextError;
 use crate::launch::{LaunchError, Launched, Outside};
 use crate::leftovers;
@@ -129,24 +131,19 @@ impl Service {
         } = launched;
         let closed = CancellationToken::new();
         let (settled, is_settled) = watch::channel(false);
-        if let Some(zygote) = self.zygote.get().cloned() {
+        let fork_server = self.zygote.get().cloned().map(|zygote| {
             settled.send_replace(!zygote.is_ready());
-            let (confinement, closed) = (confinement.clone(), closed.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = zygote.ready() => {}
-                    () = closed.cancelled() => return,
-                }
-                let enter = move || zygote.enter(&entrance, &confinement);
-                let outcome = tokio::task::spawn_blocking(enter).await;
-                if let Ok(Err(error)) = outcome
-                    && !closed.is_cancelled()
-                {
-                    tracing::warn!(%error, "Python starts in the plain way in a sandbox");
-                }
-                settled.send_replace(true);
-            });
-        }
+            let entered = Entered {
+                sandbox: id.clone(),
+                zygote,
+                entrance,
+                confinement: confinement.clone(),
+            };
+            let closed = closed.clone();
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                closed.run_until_cancelled(entered.keep(settled)).await;
+            }))
+        });
         if !confinement.memory_is_limited() {
             tokio::spawn(memory_watch::watch(Arc::downgrade(&confinement)));
         }
@@ -165,6 +162,7 @@ impl Service {
             watchers: Default::default(),
             isolation,
             settled: is_settled,
+            _fork_server: fork_server,
             python: self.python.clone(),
             interpreter: OnceCell::new(),
             init,

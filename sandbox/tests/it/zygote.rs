@@ -118,6 +118,11 @@ async fn without_its_zygote_a_sandbox_starts_python_all_the_same() {
     })
     .await;
     assert_eq!(sandbox.python("print(6 * 7)").await.stdout, "42\n");
+    until("another fork server", async || {
+        let parent = sandbox.python(parent).await;
+        parent.stdout.contains("conductor-zygot")
+    })
+    .await;
     assert!(
         other
             .python(parent)
