@@ -1,6 +1,6 @@
 //! What a request costs: round trips to the sandbox service, and connections.
 
-use e2e::{Conductor, Relay};
+use e2e::{Conductor, Relay, ScriptedModel};
 
 #[tokio::test]
 async fn a_warm_run_is_one_request_on_a_connection_that_is_there() {
@@ -28,6 +28,23 @@ async fn a_warm_run_is_one_request_on_a_connection_that_is_there() {
     conductor.get(&format!("/session/{id}")).await.ok();
     let (connections, paths) = relay.take();
     assert_eq!((connections, paths.len()), (0, 0), "to look costs nothing");
+}
+
+#[tokio::test]
+async fn a_look_at_what_is_up_asks_a_model_that_is_up_once() {
+    let (relay, model) = (Relay::start().await, ScriptedModel::saying([]).await);
+    relay.lead_to(model.address.trim_start_matches("http://"));
+    let conductor = Conductor::start()
+        .with_model(&model)
+        .with_variable("openai_base_url", &relay.address)
+        .with_variable("openai_origin", &relay.address)
+        .without_sandbox()
+        .await;
+    for _ in 0..3 {
+        let health = conductor.get("/health").await.json();
+        assert_eq!(health["model"]["status"], "up", "{health}");
+    }
+    assert_eq!(relay.take().1, ["/v1/models"]);
 }
 
 /// What takes more than 400 ms watches for a request to stop: on a busy machine that may be any run.

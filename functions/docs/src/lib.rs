@@ -13,6 +13,10 @@ use spin_sdk::http_component;
 const PAGE: &str = include_str!("docs.html");
 /// How long a part may take to say that it is up.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What is known from before.
+const NOTE: &str = "v1/health";
+/// How long a model that was up counts as up; one that is down is asked each time.
+const MODEL_CACHED_MS: u64 = 30_000;
 
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
@@ -34,9 +38,9 @@ async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, 
 
 /// 200 if everything that is configured is up, else 503; each part says its own state.
 async fn health(edge: &Edge) -> Reply {
-    let store = match edge.store().get("v1/health").await {
-        Ok(_) => json!({"status": "up"}),
-        Err(error) => down(error),
+    let (store, noted) = match edge.store().get(NOTE).await {
+        Ok(note) => (json!({"status": "up"}), note),
+        Err(error) => (down(error), None),
     };
     let sandbox = answers(
         edge,
@@ -46,13 +50,35 @@ async fn health(edge: &Edge) -> Reply {
     .await;
     let model = match LlmConfig::read(variable) {
         None => json!({"status": "built-in planner", "hint": "set OPENAI_API_KEY to use a model"}),
-        Some(config) => answers(edge, &config.endpoint("models"), config.authorization()).await,
+        Some(config) => model(edge, &config, noted.as_deref()).await,
     };
     let parts = [&store, &sandbox, &model];
     let is_up = parts.iter().all(|part| part["status"] != "down");
     let status = if is_up { "up" } else { "down" };
     let document = json!({"status": status, "store": store, "sandbox": sandbox, "model": model});
     Reply::json_with(if is_up { 200 } else { 503 }, &document)
+}
+
+/// Asks the model's server, unless it was up a moment ago.
+async fn model(edge: &Edge, config: &LlmConfig, noted: Option<&[u8]>) -> Value {
+    // Without its query, which may hold a key.
+    let shown = config.shown_url();
+    let now = edge.timer().now().unix_millis();
+    let note: Option<Value> = noted.and_then(|note| serde_json::from_slice(note).ok());
+    let was_up = note.is_some_and(|note| {
+        let then = note["model_was_up_at"].as_u64().unwrap_or_default();
+        note["model_url"] == shown && (then..then + MODEL_CACHED_MS).contains(&now)
+    });
+    if was_up {
+        return json!({"status": "up"});
+    }
+    let answer = answers(edge, &config.endpoint("models"), config.authorization()).await;
+    if answer["status"] == "up" {
+        let note = json!({"model_url": shown, "model_was_up_at": now}).to_string();
+        // Without it the next call asks again.
+        let _ = edge.store().set(NOTE, note.as_bytes()).await;
+    }
+    answer
 }
 
 async fn answers(edge: &Edge, url: &str, authorization: Option<String>) -> Value {
