@@ -112,18 +112,33 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         request: &AppRequest<'_>,
         events: &mut impl EventSink,
     ) -> Result<RunReply, ExecutionFailure> {
-        let begun = self.outside.timer().elapsed();
         let mut workspace = self.open(request.session_id, events).await?;
-        let mut stop = self.stop_watch_of(&workspace);
+        let reply = self.start_app_in(&mut workspace, request, events).await?;
+        if let Some(error) = reply.error.clone() {
+            let _ = events.emit(Event::Error { error }).await;
+        }
+        Ok(reply)
+    }
+
+    /// The same in a workspace that is open already, whatever session the request names; the failure
+    /// of an app is in the reply only.
+    pub async fn start_app_in(
+        &self,
+        workspace: &mut Workspace,
+        request: &AppRequest<'_>,
+        events: &mut impl EventSink,
+    ) -> Result<RunReply, ExecutionFailure> {
+        let begun = self.outside.timer().elapsed();
+        let mut stop = self.stop_watch_of(workspace);
         let number = self.reserve_revision(workspace.session.id).await?;
         let mut launch = self
-            .prepare_and_launch(&workspace, number, request, &mut stop, events)
+            .prepare_and_launch(workspace, number, request, &mut stop, events)
             .await;
         if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = launch {
-            self.reopen(&mut workspace, events).await?;
-            stop = self.stop_watch_of(&workspace);
+            self.reopen(workspace, events).await?;
+            stop = self.stop_watch_of(workspace);
             launch = self
-                .prepare_and_launch(&workspace, number, request, &mut stop, events)
+                .prepare_and_launch(workspace, number, request, &mut stop, events)
                 .await;
         }
         let launch = match launch {
@@ -131,7 +146,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             Err(failure) => self.refused(&workspace.sandbox, failure).await?,
         };
         let replaced = self
-            .record(&workspace, number, request, &launch, &stop)
+            .record(workspace, number, request, &launch, &stop)
             .await?;
         self.tell_that_it_stopped(&stop, &workspace.sandbox).await;
         if let Some(before) = replaced.filter(|before| before.sandbox_id == workspace.sandbox.id) {
@@ -141,27 +156,53 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
                 .signal(&workspace.sandbox, before.pid, "SIGNAL_SIGTERM")
                 .await;
         }
-        if let Err(error) = &launch.app {
-            let _ = events
-                .emit(Event::Error {
-                    error: error.clone(),
-                })
-                .await;
-        }
-        Ok(RunReply {
+        Ok(self.app_reply(workspace, number, request.framework, launch, begun))
+    }
+
+    /// Keeps a program that is known to be broken as a revision, without starting it: the app that is
+    /// live stays live.
+    pub async fn keep_broken(
+        &self,
+        workspace: &Workspace,
+        request: &AppRequest<'_>,
+        error: ExecutionError,
+        output: String,
+    ) -> Result<RunReply, ExecutionFailure> {
+        let begun = self.outside.timer().elapsed();
+        let stop = self.stop_watch_of(workspace);
+        let number = self.reserve_revision(workspace.session.id).await?;
+        let launch = Launch {
+            app: Err(error),
+            output,
+            notices: Vec::new(),
+        };
+        self.record(workspace, number, request, &launch, &stop)
+            .await?;
+        Ok(self.app_reply(workspace, number, request.framework, launch, begun))
+    }
+
+    fn app_reply(
+        &self,
+        workspace: &Workspace,
+        revision: u32,
+        framework: Framework,
+        launch: Launch,
+        begun: Duration,
+    ) -> RunReply {
+        RunReply {
             output: launch.output,
             url: launch.app.as_ref().ok().map(|app| app.url.clone()),
             session_id: workspace.session.id,
             activity_duration: self.lifetimes.activity_duration(),
             results: Vec::new(),
             error: launch.app.err(),
-            notices: [workspace.notices, launch.notices].concat(),
+            notices: [workspace.notices.clone(), launch.notices].concat(),
             execution_count: None,
             duration_ms: self.milliseconds_since(begun),
             truncated: false,
-            framework: Some(request.framework),
-            revision: Some(number),
-        })
+            framework: Some(framework),
+            revision: Some(revision),
+        }
     }
 
     /// A launch that came to nothing because a limit was in the way is an outcome, too.
@@ -190,14 +231,14 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
 
     async fn prepare_and_launch(
         &self,
-        workspace: &Workspace,
+        workspace: &mut Workspace,
         number: u32,
         request: &AppRequest<'_>,
         stop: &mut StopWatch<'_>,
         events: &mut impl EventSink,
     ) -> Result<Launch, ExecutionFailure> {
         if let Some(dataset) = request.dataset_id {
-            self.write_dataset(&workspace.sandbox, dataset).await?;
+            self.bring_data(workspace, dataset).await?;
         }
         let message = format!("starting the {} app", request.framework.name());
         let _ = events
@@ -267,6 +308,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             head.keep_output(&launch.output);
             stop.acknowledge(head);
             head.dataset_id = request.dataset_id.or(head.dataset_id);
+            let tokens = workspace.session.tokens + workspace.tokens;
+            head.tokens = head.tokens.max(tokens);
             if head.title.is_empty() {
                 head.title = request.prompt.chars().take(80).collect();
             }

@@ -27,6 +27,10 @@ pub struct Workspace {
     pub sandbox: SandboxRef,
     /// What the caller should know.
     pub notices: Vec<String>,
+    /// The dataset whose file this request has brought into the sandbox, if any.
+    pub data: Option<DatasetId>,
+    /// Tokens of models that this request has spent so far.
+    pub tokens: u64,
 }
 
 impl<O: Outside, C: Codec> Executor<'_, O, C> {
@@ -73,6 +77,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             session,
             sandbox,
             notices: Vec::new(),
+            data: None,
+            tokens: 0,
         })
     }
 
@@ -90,6 +96,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             session,
             sandbox,
             notices: Vec::new(),
+            data: None,
+            tokens: 0,
         };
         if workspace
             .session
@@ -127,7 +135,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         workspace: &mut Workspace,
         events: &mut impl EventSink,
     ) -> Result<(), ExecutionFailure> {
-        let stops_before = workspace.stops_before;
+        let (stops_before, tokens) = (workspace.stops_before, workspace.tokens);
         let mut notices = std::mem::take(&mut workspace.notices);
         notices.push(MADE_ANEW.to_owned());
         let gone = Some(workspace.sandbox.id.clone());
@@ -135,6 +143,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             .replace(workspace.session.clone(), gone, notices, events)
             .await?;
         workspace.stops_before = stops_before;
+        workspace.tokens = tokens;
         Ok(())
     }
 
@@ -193,10 +202,12 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             notices.append(&mut of_restoring);
         }
         Ok(Workspace {
+            data: session.dataset_id,
             session: head,
             stops_before: session.stops_asked,
             sandbox,
             notices,
+            tokens: 0,
         })
     }
 
@@ -238,6 +249,19 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             None => format!("revision {} did not start again", app.revision),
         });
         Ok(launched)
+    }
+
+    /// Sees to it that a dataset's file lies in the workspace's sandbox: it is brought once a request.
+    pub async fn bring_data(
+        &self,
+        workspace: &mut Workspace,
+        id: DatasetId,
+    ) -> Result<(), ExecutionFailure> {
+        if workspace.data != Some(id) {
+            self.write_dataset(&workspace.sandbox, id).await?;
+            workspace.data = Some(id);
+        }
+        Ok(())
     }
 
     /// Puts a dataset's file into a sandbox's home folder; gives its file name.

@@ -127,6 +127,9 @@ pub struct Session {
     /// Up to which of these requests work was stopped.
     #[serde(default)]
     pub stops_obeyed: u64,
+    /// Tokens of models that were spent for it.
+    #[serde(default)]
+    pub tokens: u64,
 }
 
 /// Whether a session can be used.
@@ -186,6 +189,7 @@ impl Session {
             revision_counter: 0,
             stops_asked: 0,
             stops_obeyed: 0,
+            tokens: 0,
         }
     }
 
