@@ -243,9 +243,10 @@ impl From<LlmError> for HttpError {
             | LlmError::Empty
             | LlmError::CutOff
             | LlmError::NoCode => (502, "model_unusable"),
-            // Both are about what was asked, so the caller can do something about them.
+            // These are about what was asked, so the caller can do something about them.
             LlmError::ContextTooLong { .. } => (422, "model_context"),
             LlmError::Declined { .. } => (422, "model_declined"),
+            LlmError::BudgetSpent { .. } => (422, "model_budget"),
             // For the log: nobody reads it.
             LlmError::CallerGone => (499, "client_gone"),
         };

@@ -56,15 +56,17 @@ mod tests {
     use super::*;
 
     const BEFORE: &str = "import streamlit as st\nst.write(1)\n";
-    const PATCH: &str =
-        "<<<<<<< SEARCH\nst.write(1)\n=======\nst.write(2)\n>>>>>>> REPLACE\n";
+    const PATCH: &str = "<<<<<<< SEARCH\nst.write(1)\n=======\nst.write(2)\n>>>>>>> REPLACE\n";
 
     #[test]
     fn takes_programs_and_patches_and_says_which_it_was() {
         let after = BEFORE.replace('1', "2");
         let whole = format!("Here:\n```python\n{after}```\n");
         assert_eq!(read(&whole, None), Ok((after.clone(), Form::Program)));
-        assert_eq!(read(&whole, Some(BEFORE)), Ok((after.clone(), Form::Program)));
+        assert_eq!(
+            read(&whole, Some(BEFORE)),
+            Ok((after.clone(), Form::Program))
+        );
         assert_eq!(read(PATCH, Some(BEFORE)), Ok((after, Form::Patch)));
     }
 

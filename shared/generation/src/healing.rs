@@ -82,11 +82,16 @@ impl Mark {
     fn of(finding: &Finding, code: &str) -> Self {
         let is_no_digit = |character: &char| !character.is_ascii_digit();
         // Which line of a loop runs at the end of time is chance.
-        let line = finding.line.filter(|_| finding.kind != FindingKind::EndlessRun);
+        let line = finding
+            .line
+            .filter(|_| finding.kind != FindingKind::EndlessRun);
         Self {
             kind: finding.kind,
             message: finding.message.chars().filter(is_no_digit).collect(),
-            source: source_line(code, line).unwrap_or_default().trim().to_owned(),
+            source: source_line(code, line)
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
         }
     }
 }

@@ -102,8 +102,13 @@ mod tests {
 
     #[test]
     fn a_limit_stays_that_limit_on_its_way_to_the_model_and_back() {
-        for kind in [ErrorKind::OutOfMemory, ErrorKind::DiskFull, ErrorKind::TooManyProcesses] {
-            let error = ExecutionError::without_traceback(kind, "MemoryError", "out of memory (1 GiB)");
+        for kind in [
+            ErrorKind::OutOfMemory,
+            ErrorKind::DiskFull,
+            ErrorKind::TooManyProcesses,
+        ] {
+            let error =
+                ExecutionError::without_traceback(kind, "MemoryError", "out of memory (1 GiB)");
             let finding = finding_of(&error);
             assert_eq!(finding.kind, FindingKind::Limit);
             assert_eq!(error_of(&finding).kind, kind);

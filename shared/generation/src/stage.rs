@@ -82,7 +82,10 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Stage<'a, O, C, E> {
 
     /// Checks a program beside its data. A sandbox that is gone is replaced; a check that comes to
     /// nothing for another reason is not finished: whether the program works is then seen at its start.
-    pub(crate) async fn check(&mut self, program: &Program) -> Result<CheckReport, ExecutionFailure> {
+    pub(crate) async fn check(
+        &mut self,
+        program: &Program,
+    ) -> Result<CheckReport, ExecutionFailure> {
         let mut report = self.check_once(program).await;
         if let Err(ExecutionFailure::Sandbox(SandboxError::Gone(_))) = report
             && let Some(workspace) = &mut self.workspace
@@ -157,13 +160,16 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Stage<'a, O, C, E> {
         program: &Program,
         tokens: u64,
         error: ExecutionError,
+        output: String,
     ) -> Result<RunReply, ExecutionFailure> {
         self.open().await?;
         let workspace = self.workspace.as_mut().expect("it was opened above");
         workspace.tokens = tokens;
         let env = BTreeMap::new();
         let request = app_request(self.request, program, &env);
-        self.executor.keep_broken(workspace, &request, error).await
+        self.executor
+            .keep_broken(workspace, &request, error, output)
+            .await
     }
 
     /// The address of the app that was live when the work began, and its revision.

@@ -52,8 +52,14 @@ mod tests {
         let of = |count| of_findings(&vec![finding.clone(); count]);
         assert_eq!(of(0), "nothing is wrong");
         assert_eq!(of(1), "line 12: `gradio.Box` does not exist");
-        assert_eq!(of(2), "line 12: `gradio.Box` does not exist, and another finding");
-        assert_eq!(of(4), "line 12: `gradio.Box` does not exist, and 3 more findings");
+        assert_eq!(
+            of(2),
+            "line 12: `gradio.Box` does not exist, and another finding"
+        );
+        assert_eq!(
+            of(4),
+            "line 12: `gradio.Box` does not exist, and 3 more findings"
+        );
         let long = Finding {
             message: "é".repeat(300),
             line: None,

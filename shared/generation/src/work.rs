@@ -23,6 +23,8 @@ pub(crate) struct Work<'a, O, C, E> {
     healing: Healing,
     /// What the program is written by.
     specification: String,
+    /// The same with the person's own words.
+    wish: String,
     /// What the model answered last.
     answer: String,
     /// The program as it is now, once there is one.
@@ -35,6 +37,8 @@ pub(crate) struct Work<'a, O, C, E> {
     /// What came of showing this program, if it was shown.
     shown: Option<RunReply>,
     notices: Vec<String>,
+    /// What it wrote while it was checked.
+    output: String,
 }
 
 impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
@@ -50,6 +54,7 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
             stage,
             healing,
             specification: String::new(),
+            wish: String::new(),
             answer: String::new(),
             program: None,
             findings: Vec::new(),
@@ -57,11 +62,14 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
             attempts: Vec::new(),
             shown: None,
             notices: Vec::new(),
+            output: String::new(),
         }
     }
 
     pub(crate) async fn run(mut self) -> Result<Generated, GenerationFailure> {
         self.specify().await?;
+        let (prompt, specification) = (self.stage.request.prompt, &self.specification);
+        self.wish = format!("{prompt}\n\nIn detail:\n{specification}");
         let message = format!("asking {} for the program", self.asker.model());
         self.stage.tell("code", message).await.map_err(gone)?;
         loop {
@@ -79,9 +87,7 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
             attempt.seconds = self.stage.seconds_since(begun);
             self.attempts.push(attempt);
             let next = match next {
-                Next::Heal { .. } if self.stage.is_stopped().await => {
-                    Next::GiveUp(GaveUp::Stopped)
-                }
+                Next::Heal { .. } if self.stage.is_stopped().await => Next::GiveUp(GaveUp::Stopped),
                 next => next,
             };
             match next {
@@ -105,7 +111,10 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
             return Ok(());
         }
         let message = format!("asking {} for a specification", self.asker.model());
-        self.stage.tell("specification", message).await.map_err(gone)?;
+        self.stage
+            .tell("specification", message)
+            .await
+            .map_err(gone)?;
         let wanted = AppPrompt {
             prompt: request.prompt,
             framework: self.framework,
@@ -130,7 +139,7 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
     /// Asks for the program, or for a mended one.
     async fn ask(&mut self) -> Result<(), LlmError> {
         let app = AppPrompt {
-            prompt: &self.specification,
+            prompt: &self.wish,
             framework: self.framework,
             dataset: self.stage.request.data(),
         };
@@ -141,9 +150,14 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
             None => {
                 let again = unusable.map(prompts::code_again);
                 let messages = |bytes| -> Vec<Message> {
-                    prompts::app(&app, bytes).into_iter().chain(again.clone()).collect()
+                    prompts::app(&app, bytes)
+                        .into_iter()
+                        .chain(again.clone())
+                        .collect()
                 };
-                self.asker.ask("code", has_profile, messages, events).await?
+                self.asker
+                    .ask("code", has_profile, messages, events)
+                    .await?
             }
             Some(program) => {
                 let wanted = HealPrompt {
@@ -156,7 +170,9 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
                     unusable,
                 };
                 let messages = |bytes| prompts::heal(&wanted, bytes);
-                self.asker.ask("heal", has_profile, messages, events).await?
+                self.asker
+                    .ask("heal", has_profile, messages, events)
+                    .await?
             }
         };
         Ok(())
@@ -184,10 +200,12 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
         let _ = self.stage.tell("check", "checking the program").await;
         let report = self.stage.check(program).await?;
         self.findings = report.findings;
+        self.output = report.output;
         if !report.complete && self.findings.is_empty() {
             let why = report.notices.join("; ");
-            self.notices
-                .push(format!("the program could not be checked to its end: {why}"));
+            self.notices.push(format!(
+                "the program could not be checked to its end: {why}"
+            ));
         }
         attempt.notices = report.notices;
         let mut next = self.healing.after_check(&program.code, &self.findings);
@@ -233,7 +251,10 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
             (Some(shown), _) => shown,
             (None, Some(finding)) => {
                 let error = error_of(finding);
-                self.stage.keep_broken(&program, self.asker.spent, error).await?
+                let tokens = self.asker.spent;
+                self.stage
+                    .keep_broken(&program, tokens, error, self.output)
+                    .await?
             }
             (None, None) => return Err(LlmError::NoCode.into()),
         };

@@ -113,6 +113,16 @@ pub enum LlmError {
         /// What it said.
         message: String,
     },
+    /// The session has cost as much as it may.
+    #[error(
+        "the session has used {used} of its {budget} tokens: begin a new session, or raise `session_token_budget`"
+    )]
+    BudgetSpent {
+        /// How many it used.
+        used: u64,
+        /// How many it may use.
+        budget: u64,
+    },
     /// It does not want to answer this.
     #[error("the language model declines to answer this ({message}): word it differently")]
     Declined {

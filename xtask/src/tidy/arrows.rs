@@ -3,6 +3,7 @@
 //! ```text
 //! functions/* ──► shared/edge ─────────────────────► shared/model ◄── frontend, sandbox, tests
 //!      └────────► shared/{execution,llm,profile,planner} ──┘
+//!      └────────► shared/generation ──► those four
 //! ```
 
 use super::Findings;
@@ -74,6 +75,13 @@ fn project_arrow(from: &Member, to: &Member) -> Option<&'static str> {
             matches!(to.name.as_str(), "model" | "profile"),
             "planner and llm know only model and profile",
         ),
+        ["shared", "generation"] => (
+            matches!(
+                to.name.as_str(),
+                "model" | "execution" | "llm" | "planner" | "profile"
+            ),
+            "generation knows only what it leads through: execution, llm, planner, profile, model",
+        ),
         // The one table from errors to HTTP names the errors of these.
         ["shared", "edge"] => (
             matches!(to.name.as_str(), "model" | "execution" | "llm" | "profile"),
@@ -134,6 +142,7 @@ mod tests {
             "shared/edge",
             "shared/profile",
             "shared/planner",
+            "shared/generation",
             "functions/data",
             "functions/docs",
             "host",
@@ -161,6 +170,10 @@ mod tests {
             check_one("functions/data", &["edge", "model", "profile"]),
             Findings::new()
         );
+        assert_eq!(
+            check_one("shared/generation", &["model", "planner", "profile"]),
+            Findings::new()
+        );
         assert_eq!(check_one("sandbox", &["model", "tokio"]), Findings::new());
         assert_eq!(check_one("tests", &["model"]), Findings::new());
     }
@@ -171,6 +184,8 @@ mod tests {
             ("shared/model", "profile"),
             ("shared/profile", "planner"),
             ("shared/edge", "planner"),
+            ("shared/generation", "edge"),
+            ("shared/planner", "generation"),
             ("functions/data", "docs"),
             ("functions/data", "host"),
             ("sandbox", "edge"),

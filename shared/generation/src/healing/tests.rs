@@ -40,9 +40,8 @@ fn a_program_without_findings_is_shown_and_with_findings_mended() {
 fn it_ends_within_its_bound_whatever_comes() {
     let mut healing = Healing::new(2);
     let words = ["one", "two", "three"];
-    let mut nexts = words.map(|word| {
-        healing.after_check(BOX, &[finding(FindingKind::Exception, 1, word)])
-    });
+    let mut nexts =
+        words.map(|word| healing.after_check(BOX, &[finding(FindingKind::Exception, 1, word)]));
     nexts.reverse();
     let [last, rest @ ..] = nexts;
     assert_eq!(rest, [heal(2), heal(1)]);
@@ -92,7 +91,13 @@ fn a_finding_may_stay_once_while_others_are_mended() {
 #[test]
 fn an_endless_run_is_the_same_in_every_line_of_its_loop() {
     let mut healing = Healing::new(5);
-    let endless = |line| finding(FindingKind::EndlessRun, line, &format!("busy in line {line}"));
+    let endless = |line| {
+        finding(
+            FindingKind::EndlessRun,
+            line,
+            &format!("busy in line {line}"),
+        )
+    };
     assert_eq!(healing.after_check(BOX, &[endless(2)]), heal(1));
     assert!(is_repeated(&healing.after_check(BOX, &[endless(3)])));
 }

@@ -16,7 +16,10 @@ fn block(search: &str, replace: &str) -> String {
 
 #[test]
 fn a_block_changes_the_lines_that_it_names() {
-    let answer = format!("Sure:\n```python\n{}```\nDone.", block("    with gr.Box():", "    with gr.Group():"));
+    let answer = format!(
+        "Sure:\n```python\n{}```\nDone.",
+        block("    with gr.Box():", "    with gr.Group():")
+    );
     let code = applied(&answer).expect("it fits");
     assert_eq!(code, PROGRAM.replace("gr.Box():  ", "gr.Group():"));
 }
@@ -24,7 +27,10 @@ fn a_block_changes_the_lines_that_it_names() {
 #[test]
 fn several_blocks_are_applied_one_after_the_other_and_lines_may_go() {
     let answer = block("import gradio as gr", "import gradio as gr\nimport math")
-        + &block("    with gr.Box():\n        gr.Markdown('# Hi')", "    gr.Markdown(math.pi)")
+        + &block(
+            "    with gr.Box():\n        gr.Markdown('# Hi')",
+            "    gr.Markdown(math.pi)",
+        )
         + "<<<<<<< SEARCH\ndemo.launch()\n=======\n>>>>>>> REPLACE";
     let code = applied(&answer).expect("it fits");
     assert_eq!(
@@ -35,19 +41,37 @@ fn several_blocks_are_applied_one_after_the_other_and_lines_may_go() {
 
 #[test]
 fn numbers_that_were_copied_with_the_lines_are_taken_off() {
-    let code = applied(&block("   4|     with gr.Box():", "   4|     with gr.Group():"));
+    let code = applied(&block(
+        "   4|     with gr.Box():",
+        "   4|     with gr.Group():",
+    ));
     assert!(code.expect("it fits").contains("\n    with gr.Group():\n"));
 }
 
 #[test]
 fn what_does_not_fit_is_said_and_nothing_is_changed() {
     for (answer, words) in [
-        (block("    with gr.Bax():", "x"), "(`with gr.Bax():` …) do not stand"),
+        (
+            block("    with gr.Bax():", "x"),
+            "(`with gr.Bax():` …) do not stand",
+        ),
         (block("with gr.Box():", "x"), "do not stand"),
         (block("", "x"), "block 1 searches for nothing"),
-        (block("import gradio as gr", "import gradio as gr\nimport gradio as gr") + &block("import gradio as gr", "x"), "block 2 (`import gradio as gr` …) stand in the program 2 times"),
-        ("<<<<<<< SEARCH\nimport gradio as gr\n=======\nx".to_owned(), "block 1 does not end"),
-        ("<<<<<<< SEARCH\nimport gradio as gr\n>>>>>>> REPLACE".to_owned(), "block 1 does not end"),
+        (
+            block(
+                "import gradio as gr",
+                "import gradio as gr\nimport gradio as gr",
+            ) + &block("import gradio as gr", "x"),
+            "block 2 (`import gradio as gr` …) stand in the program 2 times",
+        ),
+        (
+            "<<<<<<< SEARCH\nimport gradio as gr\n=======\nx".to_owned(),
+            "block 1 does not end",
+        ),
+        (
+            "<<<<<<< SEARCH\nimport gradio as gr\n>>>>>>> REPLACE".to_owned(),
+            "block 1 does not end",
+        ),
     ] {
         let error = applied(&answer).expect_err(words);
         assert!(error.contains(words), "{error}");
@@ -74,18 +98,32 @@ fn diff(before: &[String], after: &[String]) -> String {
     let same = |pair: &(&String, &String)| pair.0 == pair.1;
     let shortest = before.len().min(after.len());
     let mut start = before.iter().zip(after).take_while(same).count();
-    let mut end = before.iter().rev().zip(after.iter().rev()).take_while(same).count();
+    let mut end = before
+        .iter()
+        .rev()
+        .zip(after.iter().rev())
+        .take_while(same)
+        .count();
     end = end.min(shortest - start);
     loop {
         let search = &before[start..before.len() - end];
         let lines: Vec<&str> = before.iter().map(String::as_str).collect();
         let wanted: Vec<&str> = search.iter().map(String::as_str).collect();
-        let is_there_once = search.iter().any(|line| !line.is_empty())
-            && places_of(&wanted, &lines).len() == 1;
+        let is_there_once =
+            search.iter().any(|line| !line.is_empty()) && places_of(&wanted, &lines).len() == 1;
         if is_there_once || (start, end) == (0, 0) {
             let replace = &after[start..after.len() - end];
-            let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-            return format!("<<<<<<< SEARCH\n{}=======\n{}>>>>>>> REPLACE\n", text(search), text(replace));
+            let text = |lines: &[String]| {
+                lines
+                    .iter()
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>()
+            };
+            return format!(
+                "<<<<<<< SEARCH\n{}=======\n{}>>>>>>> REPLACE\n",
+                text(search),
+                text(replace)
+            );
         }
         if start > 0 {
             start -= 1;

@@ -85,13 +85,21 @@ fn found(request: &HealPrompt<'_>) -> String {
                 ("kind", Some(json!(finding.kind))),
                 ("line", finding.line.map(Value::from)),
                 ("source", source.map(|line| json!(line.trim()))),
-                ("message", Some(json!(start(&finding.message, MESSAGE_BYTES)))),
+                (
+                    "message",
+                    Some(json!(start(&finding.message, MESSAGE_BYTES))),
+                ),
                 ("name", finding.name.as_deref().map(Value::from)),
                 ("use", finding.replacement.as_deref().map(Value::from)),
                 ("place", finding.place.as_deref().map(Value::from)),
-                ("traceback", traceback.map(|text| json!(end(text, TRACEBACK_BYTES)))),
+                (
+                    "traceback",
+                    traceback.map(|text| json!(end(text, TRACEBACK_BYTES))),
+                ),
             ];
-            let told = told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            let told = told
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)));
             Value::Object(told.collect())
         })
         .collect();
