@@ -11,7 +11,7 @@ use e2e::Conductor;
 use serde_json::{Map, Value, json};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/execution/src");
-const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/checked");
+pub const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/checked");
 
 /// Runs in the session's kernel, as a client of its own sandbox: it writes the check and the programs,
 /// and checks two at a time.
@@ -87,14 +87,15 @@ async fn finds_what_is_wrong_with_broken_programs_and_nothing_with_correct_ones(
 
 /// What a comment of a broken program says.
 #[derive(Debug)]
-struct Wanted {
+pub struct Wanted {
     kind: String,
     name: Option<String>,
     line: Option<usize>,
 }
 
 impl Wanted {
-    fn fits(&self, finding: &Value) -> bool {
+    /// Whether a finding, as JSON, is this one.
+    pub fn fits(&self, finding: &Value) -> bool {
         let line = finding["line"]
             .as_u64()
             .and_then(|line| usize::try_from(line).ok());
@@ -111,7 +112,8 @@ impl Wanted {
     }
 }
 
-fn wanted(program: &str) -> Vec<Wanted> {
+/// What the comments of a program say.
+pub fn wanted(program: &str) -> Vec<Wanted> {
     let of_line = |(number, line): (usize, &str)| {
         let (before, comment) = line.split_once("#: ")?;
         let mut words = comment.split_whitespace();
@@ -125,7 +127,7 @@ fn wanted(program: &str) -> Vec<Wanted> {
 }
 
 /// Name and text of the programs of a folder; the name begins with the framework.
-fn programs(folder: &str) -> Vec<(String, String)> {
+pub fn programs(folder: &str) -> Vec<(String, String)> {
     let mut programs = texts(&Path::new(PROGRAMS).join(folder));
     programs.sort();
     programs

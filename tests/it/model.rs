@@ -21,7 +21,7 @@ async fn impatient(model: &ScriptedModel) -> Conductor {
 }
 
 fn clock() -> Value {
-    json!({"prompt": "a clock"})
+    json!({"prompt": "a clock", "specification": "it shows the time"})
 }
 
 /// Asks for an app of a model that answers so each time, and makes sure that nobody sees the key.
@@ -84,7 +84,11 @@ async fn the_models_program_goes_live_and_it_saw_columns_but_no_rows() {
     let model = ScriptedModel::saying([Answer::text(fenced())]).await;
     let conductor = Conductor::start().with_model(&model).await;
     let dataset_id = upload_weather(&conductor).await;
-    let request = json!({"prompt": "show the rain", "dataset_id": dataset_id});
+    let request = json!({
+        "prompt": "show the rain",
+        "specification": "rain by day",
+        "dataset_id": dataset_id,
+    });
     let reply = conductor.post("/generate_ui/", &request).await.ok();
 
     assert_eq!(conductor.open(&reply["url"]).await.status, 200, "{reply}");
@@ -424,7 +428,6 @@ async fn answers_that_are_none_are_told_apart() {
             whole("image/png", "\u{1}PNG and so on"),
             "neither JSON nor a stream",
         ),
-        (Answer::text("I would rather not."), "no Python program"),
         (
             Answer::text("import x").babbles_after(1, "data: }{\n\n"),
             "no JSON",
@@ -433,6 +436,9 @@ async fn answers_that_are_none_are_told_apart() {
         fails(answer, 502, "model_unusable", &[word]).await;
     }
     fails_twice(Answer::text(" \n"), 502, "model_unusable", &["empty"]).await;
+    // It is told that there is no program in its answer, once.
+    let prose = Answer::text("I would rather not.");
+    fails_twice(prose, 502, "model_unusable", &["no Python program"]).await;
 }
 
 #[tokio::test]
@@ -445,9 +451,12 @@ async fn half_a_program_is_continued_and_never_run() {
         message.contains("cut off") && asked > 1,
         "{asked}: {message}"
     );
-    // It says that it is at its end, twice.
+    // It says that it is at its end, twice; it is told, and does so again.
     let open = Answer::text("```python\nimport gradio as gr\nwith gr.Blocks() as demo:\n");
-    fails_twice(open, 502, "model_unusable", &["cut off"]).await;
+    let (reply, asked) = ask(open).await;
+    let message = reply.error(502, "model_unusable");
+    assert!(message.contains("cut off"), "{message}");
+    assert_eq!(asked, 4);
 }
 
 #[tokio::test]
@@ -557,7 +566,8 @@ async fn a_server_that_takes_no_connection_is_given_up_long_before_the_answer_wo
 #[tokio::test]
 async fn base_addresses_are_taken_as_people_write_them_and_a_local_model_needs_no_key() {
     for path in ["", "/", "/v1", "/v1/", "/v1/chat/completions"] {
-        let model = ScriptedModel::saying([Answer::text("nothing")]).await;
+        let nothing = Answer::text("nothing");
+        let model = ScriptedModel::saying([nothing.clone(), nothing]).await;
         let url = format!("{}{path}", model.address);
         let conductor = Conductor::start()
             .with_model(&model)
@@ -569,7 +579,7 @@ async fn base_addresses_are_taken_as_people_write_them_and_a_local_model_needs_n
         assert_eq!(health["model"]["status"], "up", "{path}: {health}");
         let reply = conductor.post("/generate_ui/", &clock()).await;
         reply.error(502, "model_unusable");
-        assert_eq!(model.keys(), [""], "{path}");
+        assert_eq!(model.keys(), ["", ""], "{path}");
     }
 }
 
@@ -586,7 +596,7 @@ async fn a_script_may_answer_by_what_it_is_asked() {
     let conductor = Conductor::start().with_model(&model).await;
     let reply = conductor.post("/generate_ui/", &clock()).await;
     reply.error(502, "model_unusable");
-    let request = json!({"prompt": "mend it: NameError: boats"});
+    let request = json!({"prompt": "mend it: NameError: boats", "specification": "no more"});
     let reply = conductor.post("/generate_ui/", &request).await.ok();
     assert_eq!(reply["generated_code"], STREAMLIT_SQUARE.trim_start());
 }

@@ -9,6 +9,7 @@ use model::event::{ClientGone, EventSink};
 use model::ports::Outside;
 use model::run::RunReply;
 
+use crate::answer::Unusable;
 use crate::asker::Asker;
 use crate::report::{AttemptReport, Task, error_of, finding_of};
 use crate::stage::{Program, Stage};
@@ -32,7 +33,7 @@ pub(crate) struct Work<'a, O, C, E> {
     /// What is wrong with it.
     findings: Vec<Finding>,
     /// Why the last answer was of no use, if it was of none.
-    useless: Option<String>,
+    useless: Option<Unusable>,
     attempts: Vec<AttemptReport>,
     /// What came of showing this program, if it was shown.
     shown: Option<RunReply>,
@@ -144,7 +145,8 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
             dataset: self.stage.request.data(),
         };
         let has_profile = app.dataset.is_some();
-        let unusable = self.useless.as_deref();
+        let reason = self.useless.as_ref().map(ToString::to_string);
+        let unusable = reason.as_deref();
         let events = &mut *self.stage.events;
         self.answer = match &self.program {
             None => {
@@ -188,7 +190,7 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
                 let reason = unusable.to_string();
                 attempt.problem = Some(reason.clone());
                 let next = self.healing.after_useless(&reason);
-                self.useless = Some(reason);
+                self.useless = Some(unusable);
                 return Ok(next);
             }
         };
@@ -246,7 +248,10 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Work<'a, O, C, E> {
     /// The live app; or the last program, kept as a broken revision, and why nothing more is tried.
     async fn finish(mut self, gave_up: Option<GaveUp>) -> Result<Generated, GenerationFailure> {
         // Without any program there is nothing to keep.
-        let program = self.program.ok_or(LlmError::NoCode)?;
+        let program = self.program.ok_or(match self.useless {
+            Some(Unusable::CutOff) => LlmError::CutOff,
+            _ => LlmError::NoCode,
+        })?;
         let mut reply = match (self.shown, self.findings.first()) {
             (Some(shown), _) => shown,
             (None, Some(finding)) => {

@@ -67,6 +67,12 @@ impl<'a> GradioApp<'a> {
         field.send_keys(text).await.expect("fields take keys");
     }
 
+    /// Presses the button with this text.
+    pub async fn press(&self, text: &str) {
+        let path = format!("//button[normalize-space()='{text}']");
+        self.browser.click(&path).await;
+    }
+
     /// Chooses from the list with this label.
     pub async fn choose(&self, label: &str, option: &str) {
         let path = format!("{}//input", block(label));
