@@ -26,6 +26,7 @@ async fn dashboard(conductor: &Conductor, framework: Value) -> Value {
     assert!(assumptions.contains("no language model"), "{assumptions}");
     assert_eq!(reply["gradio_ui_response"]["url"], reply["url"]);
     assert_eq!(reply["posted_data"]["code"], reply["generated_code"]);
+    assert_eq!(reply["attempt_reports"][0]["findings"], json!([]));
     reply
 }
 
