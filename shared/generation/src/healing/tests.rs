@@ -73,7 +73,10 @@ fn two_findings_that_take_turns_end_it_too() {
         finding(FindingKind::Exception, 1, "this"),
         finding(FindingKind::Exception, 1, "that"),
     );
-    assert_eq!(healing.after_check(BOX, &[first.clone()]), heal(1));
+    assert_eq!(
+        healing.after_check(BOX, std::slice::from_ref(&first)),
+        heal(1)
+    );
     assert_eq!(healing.after_check(BOX, &[second]), heal(2));
     assert!(is_repeated(&healing.after_check(BOX, &[first])));
 }
@@ -84,7 +87,10 @@ fn a_finding_may_stay_once_while_others_are_mended() {
     let stays = finding(FindingKind::Exception, 1, "this");
     let other = finding(FindingKind::UndefinedName, 2, "that");
     assert_eq!(healing.after_check(BOX, &[stays.clone(), other]), heal(1));
-    assert_eq!(healing.after_check(BOX, &[stays.clone()]), heal(2));
+    assert_eq!(
+        healing.after_check(BOX, std::slice::from_ref(&stays)),
+        heal(2)
+    );
     assert!(is_repeated(&healing.after_check(BOX, &[stays])));
 }
 
