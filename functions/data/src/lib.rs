@@ -1,7 +1,9 @@
 //! `POST /data/` and `GET /data/{id}`: a CSV file becomes a dataset with a profile.
 
+mod timing;
+
 use edge::upload::Upload;
-use edge::{Call, Deflate, Edge, HttpError, Reply, Reporter};
+use edge::{Call, Edge, HttpError, Lz4, Reply, Reporter};
 use model::dataset::{self, Dataset, PART_BYTES};
 use model::ports::{Outside as _, Random as _, Timer as _};
 use model::{DatasetId, Timestamp};
@@ -9,6 +11,7 @@ use profile::{Options, Preview, Profile, Profiler};
 use serde::Serialize;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
+use timing::{SERVER_TIMING, Timing};
 
 /// The most bytes of a dataset.
 const LIMIT: u64 = 50 * 1024 * 1024;
@@ -19,20 +22,25 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn route(call: &mut Call, edge: &Edge, _: &mut Reporter) -> Result<Reply, HttpError> {
-    let dataset = match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["data"]) => take(call, edge).await?,
-        ("GET", ["data", id]) => dataset::load(edge, id.parse()?).await?,
-        (_, ["data"]) => return Err(HttpError::method_not_allowed("POST")),
-        (_, ["data", _]) => return Err(HttpError::method_not_allowed("GET")),
-        _ => {
-            return Err(HttpError::no_route());
+    match (call.method.as_str(), call.segments().as_slice()) {
+        ("POST", ["data"]) => {
+            let mut timing = Timing::default();
+            let dataset = take(call, edge, &mut timing).await?;
+            Ok(Reply::json(&shown(dataset)).header(SERVER_TIMING, timing.header()))
         }
-    };
-    Ok(Reply::json(&shown(dataset)))
+        ("GET", ["data", id]) => Ok(Reply::json(&shown(dataset::load(edge, id.parse()?).await?))),
+        (_, ["data"]) => Err(HttpError::method_not_allowed("POST")),
+        (_, ["data", _]) => Err(HttpError::method_not_allowed("GET")),
+        _ => Err(HttpError::no_route()),
+    }
 }
 
 /// Takes the file; one that is refused leaves nothing in the store.
-async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpError> {
+async fn take(
+    call: &mut Call,
+    edge: &Edge,
+    timing: &mut Timing,
+) -> Result<Dataset<Profile>, HttpError> {
     let mut upload = Upload::of(call).await?;
     let mut parts = Parts {
         id: DatasetId::from_random(edge.random().bytes()),
@@ -40,7 +48,7 @@ async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpErro
         pending: Vec::new(),
         stored: 0,
     };
-    match store(&mut upload, &mut parts).await {
+    match store(&mut upload, &mut parts, timing).await {
         Ok(dataset) => Ok(dataset),
         Err(error) => {
             if let Err(leftover) = dataset::delete_parts(edge, parts.id, parts.stored).await {
@@ -52,7 +60,12 @@ async fn take(call: &mut Call, edge: &Edge) -> Result<Dataset<Profile>, HttpErro
 }
 
 /// Profiles and stores the file as it arrives, holding one part of it at a time.
-async fn store(upload: &mut Upload, parts: &mut Parts<'_>) -> Result<Dataset<Profile>, HttpError> {
+async fn store(
+    upload: &mut Upload,
+    parts: &mut Parts<'_>,
+    timing: &mut Timing,
+) -> Result<Dataset<Profile>, HttpError> {
+    let clock = parts.edge.timer();
     let mut profiler = Profiler::new(Options::default());
     let mut bytes = 0;
     while let Some(chunk) = upload.chunk().await {
@@ -61,10 +74,16 @@ async fn store(upload: &mut Upload, parts: &mut Parts<'_>) -> Result<Dataset<Pro
         if bytes > LIMIT {
             return Err(HttpError::too_large(LIMIT as usize));
         }
+        let begun = clock.elapsed();
         profiler.push(&chunk)?;
+        let profiled = clock.elapsed();
         parts.push(&chunk).await?;
+        timing.profile += profiled - begun;
+        timing.store += clock.elapsed() - profiled;
     }
+    let begun = clock.elapsed();
     let profile = profiler.finish()?;
+    timing.profile += clock.elapsed() - begun;
     let dataset = Dataset {
         id: parts.id,
         file_name: dataset::safe_file_name(upload.file_name.as_deref().unwrap_or("data.csv")),
@@ -105,7 +124,7 @@ impl Parts<'_> {
     }
 
     async fn store(&mut self, part: &[u8]) -> Result<(), HttpError> {
-        dataset::store_part(self.edge, &Deflate, self.id, self.stored, part).await?;
+        dataset::store_part(self.edge, &Lz4, self.id, self.stored, part).await?;
         self.stored += 1;
         Ok(())
     }

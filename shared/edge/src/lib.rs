@@ -23,7 +23,7 @@ pub mod upload;
 pub use call::Call;
 pub use error::HttpError;
 pub use network::SpinHttp;
-pub use packing::Deflate;
+pub use packing::Lz4;
 pub use reply::Reply;
 pub use reporter::Reporter;
 pub use serve::serve;
@@ -50,15 +50,12 @@ impl Edge {
     }
 
     /// Carries out work in sandboxes, with this component's ports and settings.
-    pub fn executor<'a>(
-        &'a self,
-        config: &'a SandboxConfig,
-    ) -> execution::Executor<'a, Edge, Deflate> {
+    pub fn executor<'a>(&'a self, config: &'a SandboxConfig) -> execution::Executor<'a, Edge, Lz4> {
         execution::Executor {
             outside: self,
             config,
             lifetimes: self.lifetimes(),
-            codec: &Deflate,
+            codec: &Lz4,
         }
     }
 

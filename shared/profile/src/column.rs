@@ -1,32 +1,14 @@
 //! Gathers the facts about one column, value by value, and decides at the end what it holds.
 
 use crate::date::DateCandidates;
-use crate::distinct::DistinctCounter;
+use crate::distinct::Distinct;
+use crate::frequent::Frequent;
+use crate::hash::hash;
 use crate::number::{self, Number};
 use crate::types::{ColumnProfile, ColumnType, Scalar};
 
-/// What `pandas.read_csv` takes as missing.
-const MISSING: [&[u8]; 19] = [
-    b"",
-    b"#N/A",
-    b"#N/A N/A",
-    b"#NA",
-    b"-1.#IND",
-    b"-1.#QNAN",
-    b"-NaN",
-    b"-nan",
-    b"1.#IND",
-    b"1.#QNAN",
-    b"<NA>",
-    b"N/A",
-    b"NA",
-    b"NULL",
-    b"NaN",
-    b"None",
-    b"n/a",
-    b"nan",
-    b"null",
-];
+/// How many different values are counted exactly.
+const EXACT_LIMIT: usize = 100_000;
 
 /// From this share of numbers on, a column of text was probably meant to be numeric.
 const NEARLY: f64 = 0.9;
@@ -41,9 +23,73 @@ pub(crate) struct ColumnFacts {
     comma: Numbers,
     booleans: u64,
     dates: DateCandidates,
-    distinct: DistinctCounter,
+    /// The first values. What they add up to is found at the end, from their counts.
+    frequent: Frequent<Reading>,
+    /// How many of those are words for a missing value.
+    missing_words: usize,
+    /// The values beyond.
+    others: Distinct,
     /// The first value that is a number under neither mark.
     odd_one: Option<String>,
+}
+
+/// What a value is by itself.
+#[derive(Clone, Copy)]
+enum Reading {
+    Missing,
+    Number(Amount),
+    Boolean,
+    Other,
+}
+
+/// As much of a number as adding up needs.
+#[derive(Clone, Copy)]
+struct Amount {
+    value: f64,
+    whole: bool,
+    leading_zero: bool,
+    mark: Option<u8>,
+}
+
+impl Reading {
+    fn of(value: &[u8], number: Option<Number>) -> Self {
+        match (number, value) {
+            (Some(number), _) => Self::Number(Amount {
+                value: number.value,
+                whole: number.integer.is_some(),
+                leading_zero: number.leading_zero,
+                mark: number.mark,
+            }),
+            (None, b"true" | b"True" | b"TRUE" | b"false" | b"False" | b"FALSE") => Self::Boolean,
+            (None, _) if is_missing(value) => Self::Missing,
+            (None, _) => Self::Other,
+        }
+    }
+}
+
+/// What `pandas.read_csv` takes as missing, beside nothing at all.
+fn is_missing(value: &[u8]) -> bool {
+    matches!(
+        value,
+        b"#N/A"
+            | b"#N/A N/A"
+            | b"#NA"
+            | b"-1.#IND"
+            | b"-1.#QNAN"
+            | b"-NaN"
+            | b"-nan"
+            | b"1.#IND"
+            | b"1.#QNAN"
+            | b"<NA>"
+            | b"N/A"
+            | b"NA"
+            | b"NULL"
+            | b"NaN"
+            | b"None"
+            | b"n/a"
+            | b"nan"
+            | b"null"
+    )
 }
 
 /// The numbers under one decimal mark.
@@ -58,55 +104,107 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn add(&mut self, number: Number) {
-        self.count += 1;
-        self.leading_zeros += u64::from(number.leading_zero);
-        self.sum += number.value;
+    /// Takes a number that stands in so many rows.
+    fn add(&mut self, amount: Amount, rows: u64) {
+        self.count += rows;
+        self.fractions += if amount.whole { 0 } else { rows };
+        self.leading_zeros += if amount.leading_zero { rows } else { 0 };
+        self.sum += amount.value * as_f64(rows);
+    }
+
+    /// Takes a number that may have been there before.
+    fn widen(&mut self, number: Number) {
         let (min, max) = self.range.unwrap_or((number.value, number.value));
         self.range = Some((min.min(number.value), max.max(number.value)));
-        match number.integer {
-            Some(integer) => {
-                let (min, max) = self.integer_range.unwrap_or((integer, integer));
-                self.integer_range = Some((min.min(integer), max.max(integer)));
-            }
-            None => self.fractions += 1,
+        if let Some(integer) = number.integer {
+            let (min, max) = self.integer_range.unwrap_or((integer, integer));
+            self.integer_range = Some((min.min(integer), max.max(integer)));
         }
     }
 }
 
 impl ColumnFacts {
-    /// Takes the value of one more row.
-    pub(crate) fn add(&mut self, value: &[u8]) {
-        if MISSING.contains(&value) {
-            self.missing += 1;
-            return;
+    /// Takes the values of some more rows. `hashes` is room that is used again and again.
+    pub(crate) fn add<'a>(
+        &mut self,
+        values: impl Iterator<Item = &'a [u8]> + Clone,
+        hashes: &mut Vec<u64>,
+    ) {
+        // All hashes first: then the processor looks up several values at once.
+        hashes.clear();
+        hashes.extend(values.clone().map(hash));
+        for (value, hash) in values.zip(hashes) {
+            if value.is_empty() {
+                self.missing += 1;
+            } else if !self.frequent.count(*hash) {
+                self.read(value, *hash);
+            }
         }
-        self.present += 1;
-        self.distinct.add(value);
-        let point = number::parse(value, b'.');
-        let comma = match point {
-            Some(Number {
-                integer: Some(_), ..
-            }) => point,
-            _ => number::parse(value, b','),
-        };
-        if point.is_none() && comma.is_none() && self.odd_one.is_none() {
-            self.odd_one = Some(String::from_utf8_lossy(value).chars().take(40).collect());
-        }
-        if let Some(number) = point {
-            self.point.add(number);
-        }
-        if let Some(number) = comma {
-            self.comma.add(number);
-        }
-        self.booleans += u64::from(matches!(
-            value,
-            b"true" | b"True" | b"TRUE" | b"false" | b"False" | b"FALSE"
-        ));
-        self.dates.add(value);
     }
 
-    /// Whether the column is numeric under this mark only.
+    /// Reads a value: the first of its kind, or one of too many to remember.
+    fn read(&mut self, value: &[u8], hash: u64) {
+        let number = number::read(value);
+        let reading = Reading::of(value, number);
+        if !matches!(reading, Reading::Missing) {
+            if let Some(number) = number {
+                self.under(number.mark, |numbers| numbers.widen(number));
+            } else if self.odd_one.is_none() {
+                self.odd_one = Some(String::from_utf8_lossy(value).chars().take(40).collect());
+            }
+            self.dates.add(value);
+        }
+        if self.frequent.remember(hash, value, reading) {
+            self.missing_words += usize::from(matches!(reading, Reading::Missing));
+            return;
+        }
+        self.tally(reading, 1);
+        if !matches!(reading, Reading::Missing) {
+            let remembered = self.frequent.len() - self.missing_words;
+            self.others.add(hash, EXACT_LIMIT - remembered);
+        }
+    }
+
+    /// Does something to the numbers of each decimal mark under which a number can be read.
+    fn under(&mut self, mark: Option<u8>, mut work: impl FnMut(&mut Numbers)) {
+        if mark != Some(b',') {
+            work(&mut self.point);
+        }
+        if mark != Some(b'.') {
+            work(&mut self.comma);
+        }
+    }
+
+    fn tally(&mut self, reading: Reading, rows: u64) {
+        if matches!(reading, Reading::Missing) {
+            self.missing += rows;
+            return;
+        }
+        self.present += rows;
+        match reading {
+            Reading::Number(amount) => {
+                self.under(amount.mark, |numbers| numbers.add(amount, rows));
+            }
+            Reading::Boolean => self.booleans += rows,
+            Reading::Missing | Reading::Other => {}
+        }
+    }
+
+    /// Adds up the remembered values, after the last row.
+    pub(crate) fn settle(&mut self) {
+        for index in 0..self.frequent.len() {
+            let (reading, rows) = self.frequent.reading(index);
+            self.tally(reading, rows);
+        }
+    }
+
+    /// Different values: exact, or an estimate.
+    fn distinct(&self) -> u64 {
+        let remembered = self.frequent.len() - self.missing_words;
+        (remembered as u64 + self.others.count()).min(self.present)
+    }
+
+    /// Whether the column is numeric under this mark only; after it was settled.
     pub(crate) fn speaks_for(&self, decimal: u8) -> bool {
         let (these, those) = self.numbers(decimal);
         self.present > 0 && these.count == self.present && those.count < self.present
@@ -134,13 +232,15 @@ impl ColumnFacts {
             date_format: None,
             zoned: false,
             missing: self.missing,
-            distinct: self.distinct.distinct(),
-            distinct_exact: self.distinct.is_exact(),
+            distinct: self.distinct(),
+            distinct_exact: self.others.is_exact(),
             numeric_values: 0,
             min: None,
             max: None,
             mean: None,
-            top_values: self.distinct.top_values(),
+            top_values: self
+                .frequent
+                .top_values(|reading| !matches!(reading, Reading::Missing)),
         };
         if self.present == 0 {
             notices.push(format!("column {:?} holds no values", column.name));

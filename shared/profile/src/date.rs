@@ -200,6 +200,8 @@ struct Candidate {
     format: Format,
     min: Stamp,
     max: Stamp,
+    /// Whether the latest value follows it.
+    follows: bool,
 }
 
 /// What a column of dates turned out to be.
@@ -221,27 +223,28 @@ impl DateCandidates {
         let readings = parse::readings(value);
         if !self.seen {
             self.seen = true;
-            self.alive = readings
-                .into_iter()
-                .map(|(format, stamp)| Candidate {
-                    format,
-                    min: stamp,
-                    max: stamp,
-                })
-                .collect();
+            let candidate = |(format, stamp)| Candidate {
+                format,
+                min: stamp,
+                max: stamp,
+                follows: true,
+            };
+            self.alive = readings.into_iter().map(candidate).collect();
             return;
         }
-        self.alive.retain_mut(|candidate| {
-            let reading = readings
-                .iter()
-                .find(|(format, _)| *format == candidate.format);
-            let Some((_, stamp)) = reading else {
-                return false;
-            };
-            candidate.min = candidate.min.min(*stamp);
-            candidate.max = candidate.max.max(*stamp);
-            true
-        });
+        for candidate in &mut self.alive {
+            candidate.follows = false;
+        }
+        for (format, stamp) in readings {
+            for candidate in &mut self.alive {
+                if candidate.format == format {
+                    candidate.min = candidate.min.min(stamp);
+                    candidate.max = candidate.max.max(stamp);
+                    candidate.follows = true;
+                }
+            }
+        }
+        self.alive.retain(|candidate| candidate.follows);
     }
 
     /// The format that all values follow.

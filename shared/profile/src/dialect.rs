@@ -113,13 +113,13 @@ fn count(sample: &[u8], complete: bool, delimiter: u8) -> Counts {
     let mut counts = Counts::default();
     let mut splitter = Splitter::new(delimiter);
     // A sample is shorter than the limit of a record, so that splitting it cannot fail.
-    let _: Result<(), RecordTooLong> = splitter.push(sample, |record| {
-        counts.add(record.len());
+    let _: Result<(), RecordTooLong> = splitter.push(sample, |records| {
+        records.iter().for_each(|record| counts.add(record.len()));
         Ok(())
     });
     if complete || counts.header == 0 {
-        let _: Result<(), RecordTooLong> = splitter.finish(|record| {
-            counts.add(record.len());
+        let _: Result<(), RecordTooLong> = splitter.finish(|records| {
+            records.iter().for_each(|record| counts.add(record.len()));
             Ok(())
         });
     }

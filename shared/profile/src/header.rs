@@ -20,9 +20,7 @@ pub(crate) fn is_data(record: Record<'_>) -> bool {
         any = true;
         let mut dates = DateCandidates::default();
         dates.add(cell);
-        number::parse(cell, b'.').is_some()
-            || number::parse(cell, b',').is_some()
-            || dates.finish().is_some()
+        number::read(cell).is_some() || dates.finish().is_some()
     });
     any && all
 }

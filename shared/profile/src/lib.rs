@@ -17,6 +17,8 @@ mod date;
 mod dialect;
 mod distinct;
 mod error;
+mod frequent;
+mod hash;
 mod header;
 mod number;
 mod profiler;

@@ -2,7 +2,7 @@
 
 use crate::column::ColumnFacts;
 use crate::header::{self, Names};
-use crate::records::{RECORD_LIMIT, Record, RecordTooLong, Splitter};
+use crate::records::{RECORD_LIMIT, Record, RecordTooLong, Records, Splitter};
 use crate::types::{Dialect, ExtraFields, Preview, Profile};
 use crate::utf8::Utf8Check;
 use crate::{ProfileError, dialect};
@@ -140,6 +140,8 @@ struct Table {
     long_rows: u64,
     extra_fields: Option<ExtraFields>,
     preview: Vec<Vec<String>>,
+    /// Room for the hashes of some rows.
+    hashes: Vec<u64>,
 }
 
 impl Table {
@@ -153,16 +155,17 @@ impl Table {
             long_rows: 0,
             extra_fields: None,
             preview: Vec::new(),
+            hashes: Vec::new(),
         }
     }
 
     fn read(&mut self, chunk: &[u8], splitter: &mut Splitter) -> Result<(), ProfileError> {
-        let outcome = splitter.push(chunk, |record| self.add(record).map_err(Stop::from));
+        let outcome = splitter.push(chunk, |records| self.add(records).map_err(Stop::from));
         outcome.map_err(|stop| self.explain(stop))
     }
 
     fn read_end(&mut self, splitter: &mut Splitter) -> Result<(), ProfileError> {
-        let outcome = splitter.finish(|record| self.add(record).map_err(Stop::from));
+        let outcome = splitter.finish(|records| self.add(records).map_err(Stop::from));
         outcome.map_err(|stop| self.explain(stop))
     }
 
@@ -176,13 +179,28 @@ impl Table {
         }
     }
 
-    fn add(&mut self, record: Record<'_>) -> Result<(), ProfileError> {
+    /// Takes records column by column: so the facts about one column stay at hand.
+    fn add(&mut self, records: Records<'_>) -> Result<(), ProfileError> {
+        let mut rows = Vec::new();
+        for record in records.iter() {
+            if self.is_row(record)? {
+                rows.push(record);
+            }
+        }
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            column.add(rows.iter().map(|row| row.field(index)), &mut self.hashes);
+        }
+        Ok(())
+    }
+
+    /// Tells rows from the header and from lines that hold none.
+    fn is_row(&mut self, record: Record<'_>) -> Result<bool, ProfileError> {
         // A line of blanks is no row; a quoted empty field in a single column is one.
         if record.len() == 1
             && !record.field(0).is_empty()
             && record.field(0).trim_ascii().is_empty()
         {
-            return Ok(());
+            return Ok(false);
         }
         if self.names.is_none() {
             if record.len() > COLUMN_LIMIT {
@@ -197,15 +215,15 @@ impl Table {
             self.columns.resize_with(record.len(), ColumnFacts::default);
             if has_header {
                 self.names = Some(Names::read(record));
-                return Ok(());
+                return Ok(false);
             }
             self.names = Some(Names::invent(record.len()));
         }
-        self.add_row(record);
-        Ok(())
+        Ok(self.is_kept(record))
     }
 
-    fn add_row(&mut self, record: Record<'_>) {
+    /// Counts a row, unless it is one to be skipped.
+    fn is_kept(&mut self, record: Record<'_>) -> bool {
         if record.len() > self.columns.len() {
             self.long_rows += 1;
             let first = if self.rows == 0 {
@@ -214,22 +232,21 @@ impl Table {
                 ExtraFields::Skip
             };
             if *self.extra_fields.get_or_insert(first) == ExtraFields::Skip {
-                return;
+                return false;
             }
         }
         self.short_rows += u64::from(record.len() < self.columns.len());
-        for (index, column) in self.columns.iter_mut().enumerate() {
-            column.add(record.field(index));
-        }
         if self.preview.len() < PREVIEW_ROWS {
             let cell = |index| record.text(index).chars().take(PREVIEW_CELL).collect();
             self.preview
                 .push((0..self.columns.len()).map(cell).collect());
         }
         self.rows += 1;
+        true
     }
 
-    fn finish(self, delimiter: u8, bytes: u64) -> Result<Profile, ProfileError> {
+    fn finish(mut self, delimiter: u8, bytes: u64) -> Result<Profile, ProfileError> {
+        self.columns.iter_mut().for_each(ColumnFacts::settle);
         let mut notices = self.notices();
         let Some(names) = self.names else {
             return Err(ProfileError::Empty);

@@ -79,9 +79,9 @@ pub struct ColumnProfile {
     pub zoned: bool,
     /// Rows without a value: empty, or one of the words that `pandas` takes as missing.
     pub missing: u64,
-    /// How many different values there are.
+    /// How many different values there are: exact up to 100,000, then within about two percent.
     pub distinct: u64,
-    /// False where counting stopped, and `distinct` is only a lower bound.
+    /// False where `distinct` is an estimate.
     pub distinct_exact: bool,
     /// In a text column, how many values look like numbers. Where this is not zero a reader must be
     /// told to leave the column as text.

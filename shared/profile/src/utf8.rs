@@ -29,7 +29,7 @@ impl Utf8Check {
                 Err(_) => {}
             }
         }
-        if let Some(position) = rest.iter().position(|byte| *byte == 0) {
+        if let Some(position) = memchr::memchr(0, rest) {
             // A wrong byte before it is the better explanation, and the same for every chunking.
             if std::str::from_utf8(&rest[..position]).is_ok() {
                 return Err(ProfileError::NotText {

@@ -17,9 +17,35 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
+/// The ways to read one value: two at most, by the order of day and month or by `May`.
+pub(super) struct Ways<T>([Option<(T, Stamp)>; WAYS]);
+
+const WAYS: usize = 4;
+
+impl<T> Ways<T> {
+    fn none() -> Self {
+        Self([const { None }; WAYS])
+    }
+
+    fn push(&mut self, format: T, stamp: Stamp) {
+        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
+            *place = Some((format, stamp));
+        }
+    }
+}
+
+impl<T> IntoIterator for Ways<T> {
+    type Item = (T, Stamp);
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<(T, Stamp)>, WAYS>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().flatten()
+    }
+}
+
 /// Every format that the value follows, with the point in time that it then means.
-pub(super) fn readings(value: &[u8]) -> Vec<(Format, Stamp)> {
-    let mut found = Vec::new();
+pub(super) fn readings(value: &[u8]) -> Ways<Format> {
+    let mut found = Ways::none();
     // From `1/1/20` to `September 30, 2020 11:59:59.999999 PM`.
     if !(6..=40).contains(&value.len()) || !value.is_ascii() {
         return found;
@@ -30,35 +56,35 @@ pub(super) fn readings(value: &[u8]) -> Vec<(Format, Stamp)> {
     let (day, clock) = split_time(text);
     for (day_format, stamp) in days(day) {
         let Some(clock) = clock else {
-            found.push((
-                Format {
-                    day: day_format,
-                    time: TimeFormat::None,
-                },
-                stamp,
-            ));
-            continue;
-        };
-        let iso = matches!(
-            day_format,
-            DayFormat::Numbers {
-                order: Order::YearMonthDay,
-                separator: b'-',
-                short_year: false
-            }
-        );
-        if let Some((time, stamp)) = read_clock(clock, stamp, iso) {
-            found.push((
+            let time = TimeFormat::None;
+            found.push(
                 Format {
                     day: day_format,
                     time,
                 },
                 stamp,
-            ));
+            );
+            continue;
+        };
+        let iso = day_format == ISO_DAY;
+        if let Some((time, stamp)) = read_clock(clock, stamp, iso) {
+            found.push(
+                Format {
+                    day: day_format,
+                    time,
+                },
+                stamp,
+            );
         }
     }
     found
 }
+
+const ISO_DAY: DayFormat = DayFormat::Numbers {
+    order: Order::YearMonthDay,
+    separator: b'-',
+    short_year: false,
+};
 
 /// Parts `2020-01-31 10:00` before the character that separates day and time.
 fn split_time(text: &str) -> (&str, Option<&str>) {
@@ -78,49 +104,42 @@ fn split_time(text: &str) -> (&str, Option<&str>) {
     (&text[..start - 1], Some(&text[start - 1..]))
 }
 
-fn days(text: &str) -> Vec<(DayFormat, Stamp)> {
-    let mut found = Vec::new();
+fn days(text: &str) -> Ways<DayFormat> {
+    let mut found = Ways::none();
     let separator = text
         .bytes()
         .find(|byte| matches!(byte, b'-' | b'/' | b'.' | b' '));
     let Some(separator) = separator else {
         return found;
     };
-    let parts: Vec<&str> = text.split(char::from(separator)).collect();
-    match parts[..] {
-        [first, second, third] if separator != b' ' => {
+    let mut parts = text.split(char::from(separator));
+    let mut next = || parts.next();
+    match (next(), next(), next(), next()) {
+        (Some(first), Some(second), Some(third), None) if separator != b' ' => {
             numbers(first, second, third, separator, &mut found);
             named_day_first(first, second, third, separator, &mut found);
         }
-        [first, second, third] => {
+        (Some(first), Some(second), Some(third), None) => {
             named_day_first(first, second, third, separator, &mut found);
             named_month_first(first, second, third, &mut found);
         }
-        [first, second] => two_parts(first, second, separator, &mut found),
+        (Some(first), Some(second), None, _) => two_parts(first, second, separator, &mut found),
         _ => {}
     }
     found
 }
 
-fn numbers(
-    first: &str,
-    second: &str,
-    third: &str,
-    separator: u8,
-    found: &mut Vec<(DayFormat, Stamp)>,
-) {
+fn numbers(first: &str, second: &str, third: &str, separator: u8, found: &mut Ways<DayFormat>) {
     let mut add = |order, short_year, year: Option<u16>, month: Option<u8>, day: Option<u8>| {
         if let (Some(year), Some(month), Some(day)) = (year, month, day)
             && let Some(stamp) = Stamp::day(year, month, day)
         {
-            found.push((
-                DayFormat::Numbers {
-                    order,
-                    separator,
-                    short_year,
-                },
-                stamp,
-            ));
+            let format = DayFormat::Numbers {
+                order,
+                separator,
+                short_year,
+            };
+            found.push(format, stamp);
         }
     };
     if first.len() == 4 {
@@ -170,7 +189,7 @@ fn named_day_first(
     second: &str,
     third: &str,
     separator: u8,
-    found: &mut Vec<(DayFormat, Stamp)>,
+    found: &mut Ways<DayFormat>,
 ) {
     let short = third.len() == 2;
     let year = if short {
@@ -190,67 +209,65 @@ fn named_day_first(
                 long_name,
                 short_year: short,
             };
-            found.push((format, stamp));
+            found.push(format, stamp);
         }
     }
 }
 
-fn named_month_first(first: &str, second: &str, third: &str, found: &mut Vec<(DayFormat, Stamp)>) {
+fn named_month_first(first: &str, second: &str, third: &str, found: &mut Ways<DayFormat>) {
     let comma = second.ends_with(',');
     for (month, long_name) in month_names(first) {
         if let (Some(day), Some(year)) = (small(second.trim_end_matches(',')), year(third))
             && let Some(stamp) = Stamp::day(year, month, day)
         {
             let (order, separator, short_year) = (Order::MonthDayYear, b' ', false);
-            found.push((
-                DayFormat::Named {
-                    order,
-                    separator,
-                    comma,
-                    long_name,
-                    short_year,
-                },
-                stamp,
-            ));
+            let format = DayFormat::Named {
+                order,
+                separator,
+                comma,
+                long_name,
+                short_year,
+            };
+            found.push(format, stamp);
         }
     }
 }
 
-fn two_parts(first: &str, second: &str, separator: u8, found: &mut Vec<(DayFormat, Stamp)>) {
+fn two_parts(first: &str, second: &str, separator: u8, found: &mut Ways<DayFormat>) {
     // `2020.01` is a number.
     if first.len() == 4 && separator != b'.' {
         if let (Some(year), Some(month)) =
             (year(first), small(second).filter(|_| second.len() == 2))
             && let Some(stamp) = Stamp::day(year, month, 1)
         {
-            found.push((DayFormat::YearMonth { separator }, stamp));
+            found.push(DayFormat::YearMonth { separator }, stamp);
         }
         return;
     }
     for (month, long_name) in month_names(first) {
         if let Some(stamp) = year(second).and_then(|year| Stamp::day(year, month, 1)) {
             let (order, comma, short_year) = (Order::MonthYear, false, false);
-            found.push((
-                DayFormat::Named {
-                    order,
-                    separator,
-                    comma,
-                    long_name,
-                    short_year,
-                },
-                stamp,
-            ));
+            let format = DayFormat::Named {
+                order,
+                separator,
+                comma,
+                long_name,
+                short_year,
+            };
+            found.push(format, stamp);
         }
     }
 }
 
 /// The month, and whether its name is the long one; `May` is both.
-fn month_names(text: &str) -> impl Iterator<Item = (u8, bool)> {
-    let name = text.to_ascii_lowercase();
-    (1..).zip(MONTHS).flat_map(move |(month, long)| {
-        let is_long = (name == long).then_some((month, true));
-        let is_short = (name == long[..3]).then_some((month, false));
-        is_short.into_iter().chain(is_long)
+fn month_names(name: &str) -> impl Iterator<Item = (u8, bool)> {
+    let is_name = name.len() >= 3 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let months = if is_name { MONTHS.as_slice() } else { &[] };
+    (1..).zip(months).flat_map(move |(month, long)| {
+        let is_long = name.eq_ignore_ascii_case(long);
+        let is_short = name.eq_ignore_ascii_case(&long[..3]);
+        let short = is_short.then_some((month, false));
+        short.into_iter().chain(is_long.then_some((month, true)))
     })
 }
 
@@ -341,8 +358,12 @@ fn strip_half_day(text: &str) -> (&str, HalfDay, bool) {
 }
 
 fn year(text: &str) -> Option<u16> {
-    (text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| text.parse().ok())?
+    let digits = text.as_bytes().first_chunk::<4>()?;
+    (text.len() == 4 && digits.iter().all(u8::is_ascii_digit)).then(|| {
+        digits
+            .iter()
+            .fold(0, |year, digit| year * 10 + u16::from(digit - b'0'))
+    })
 }
 
 /// As `strptime` reads `%y`: 69 to 99 are of the last century.
@@ -354,6 +375,10 @@ fn short_year(text: &str) -> Option<u16> {
 
 /// A number of one or two digits.
 fn small(text: &str) -> Option<u8> {
-    let digits = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok())?
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
+    match *text.as_bytes() {
+        [only] => digit(only),
+        [first, second] => Some(digit(first)? * 10 + digit(second)?),
+        _ => None,
+    }
 }
