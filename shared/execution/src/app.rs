@@ -16,8 +16,9 @@ use model::run::{ErrorKind, ExecutionError, RunReply};
 use model::session::{self, LiveApp, SandboxRef};
 use model::{DatasetId, Framework, SessionId, record};
 
-use crate::client::{Metrics, NewFile, ProcessEvent, ProcessEvents, SandboxError};
+use crate::client::{Metrics, ProcessEvent, ProcessEvents, SandboxError};
 use crate::limit;
+use crate::programs::{self, new_files};
 use crate::provision::Workspace;
 use crate::stop::{CutShort, StopWatch, interrupted};
 use crate::{ExecutionFailure, Executor};
@@ -26,23 +27,8 @@ mod report;
 
 use report::Report;
 
-/// The program that starts apps inside the sandbox, and its parts.
+/// The program that starts apps inside the sandbox; its parts lie beside it.
 const LAUNCHER_PATH: &str = "/home/user/.conductor/conductor_launch.py";
-pub(crate) const LAUNCHER: [(&str, &str); 4] = [
-    (LAUNCHER_PATH, include_str!("app/conductor_launch.py")),
-    (
-        "/home/user/.conductor/conductor_app.py",
-        include_str!("app/conductor_app.py"),
-    ),
-    (
-        "/home/user/.conductor/conductor_idle.py",
-        include_str!("app/conductor_idle.py"),
-    ),
-    (
-        "/home/user/.conductor/conductor_stopped.py",
-        include_str!("app/conductor_stopped.py"),
-    ),
-];
 
 /// How long an app may take from its start to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -332,14 +318,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
     ) -> Result<Launch, ExecutionFailure> {
         let client = self.client();
         let path = format!("/home/user/app_{}.py", program.number);
-        let files: Vec<_> = LAUNCHER
-            .into_iter()
-            .chain([(path.as_str(), program.code)])
-            .map(|(path, text)| NewFile {
-                path,
-                bytes: text.as_bytes(),
-            })
-            .collect();
+        let launcher = programs::launcher();
+        let files = new_files(&launcher, &path, program.code);
         // The sizes are only to name a limit that the app may hit.
         let (written, metrics) =
             join(client.write_files(sandbox, &files), client.metrics(sandbox)).await;

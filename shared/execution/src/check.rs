@@ -14,34 +14,11 @@ use model::ports::{Body, Outside, Random, Timer};
 use model::session::SandboxRef;
 use serde_json::Value;
 
-use crate::app::LAUNCHER;
-use crate::client::{NewFile, ProcessEvent, ProcessEvents, SandboxError};
+use crate::client::{ProcessEvent, ProcessEvents, SandboxError};
+use crate::programs::{self, new_files};
 use crate::{ExecutionFailure, Executor};
 
 const ENTRY: &str = "/home/user/.conductor/check_app.py";
-
-/// A file of the check's package: where it goes, and what is in it.
-macro_rules! package {
-    ($($name:literal)*) => {
-        [$((
-            concat!("/home/user/.conductor/conductor_check/", $name),
-            include_str!(concat!("check/conductor_check/", $name)),
-        )),*]
-    };
-}
-
-/// The check's package; its entry and the launcher go with it.
-const PACKAGE: [(&str, &str); 8] = package![
-    "__init__.py"
-    "findings.py"
-    "names.py"
-    "run_gradio.py"
-    "run_streamlit.py"
-    "static.py"
-    "supervisor.py"
-    "worker.py"
-];
-const ENTRY_TEXT: &str = include_str!("check/check_app.py");
 
 /// How much longer than its own limit a check may take: to start, and to tell.
 const GRACE: Duration = Duration::from_secs(30);
@@ -76,15 +53,8 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         // Two checks at once never share a file; it lies where the app will, beside its data.
         let number = u128::from_be_bytes(self.outside.random().bytes());
         let path = format!("/home/user/.conductor_check_{number:032x}.py");
-        let files: Vec<NewFile<'_>> = PACKAGE
-            .into_iter()
-            .chain(LAUNCHER)
-            .chain([(ENTRY, ENTRY_TEXT), (path.as_str(), candidate.code)])
-            .map(|(path, text)| NewFile {
-                path,
-                bytes: text.as_bytes(),
-            })
-            .collect();
+        let programs = [programs::check(), programs::launcher()].concat();
+        let files = new_files(&programs, &path, candidate.code);
         client.write_files(sandbox, &files).await?;
         let (run_limit, limit) = (seconds(candidate.run_limit), seconds(candidate.limit));
         let arguments = [

@@ -16,6 +16,7 @@ pub mod code;
 pub mod config;
 mod limit;
 pub mod logs;
+mod programs;
 pub mod provision;
 mod restart;
 mod stop;

@@ -85,41 +85,48 @@ struct Shape {
 
 impl Shape {
     fn of(field: &[u8]) -> Option<Self> {
-        let start = usize::from(matches!(field.first(), Some(b'+' | b'-')));
-        let mut mantissa: u64 = 0;
-        let mut digits_from = |start: usize| {
-            let mut at = start;
-            while let Some(digit) = field.get(at).map(|byte| byte.wrapping_sub(b'0'))
-                && digit <= 9
-            {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-                at += 1;
-            }
-            at - start
+        let (negative, start) = match field.first() {
+            Some(b'-') => (true, 1),
+            Some(b'+') => (false, 1),
+            _ => (false, 0),
         };
-        let whole = digits_from(start);
-        let mut at = start + whole;
+        let mut mantissa = 0;
+        let unsigned = &field[start..];
+        let mut rest = take_digits(unsigned, &mut mantissa);
+        let whole = unsigned.len() - rest.len();
         let (mut mark, mut fraction) = (None, 0);
-        if matches!(field.get(at), Some(b'.' | b',')) {
-            mark = Some(at);
-            fraction = digits_from(at + 1);
-            at += 1 + fraction;
+        if let Some((b'.' | b',', after)) = rest.split_first() {
+            mark = Some(start + whole);
+            rest = take_digits(after, &mut mantissa);
+            fraction = after.len() - rest.len();
         }
         let digits = whole + fraction;
-        if digits == 0 {
+        let exponent = !rest.is_empty();
+        if digits == 0 || exponent && !is_exponent(rest) {
             return None;
         }
-        let shape = Self {
-            negative: field[0] == b'-',
+        Some(Self {
+            negative,
             mantissa,
             digits,
             fraction,
             mark,
-            exponent: at < field.len(),
-            leading_zero: whole > 1 && field[start] == b'0',
-        };
-        (!shape.exponent || is_exponent(&field[at..])).then_some(shape)
+            exponent,
+            leading_zero: whole > 1 && unsigned[0] == b'0',
+        })
     }
+}
+
+/// Adds the digits at the beginning to a number, and gives what follows them.
+fn take_digits<'a>(text: &'a [u8], number: &mut u64) -> &'a [u8] {
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first()
+        && byte.is_ascii_digit()
+    {
+        *number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+        rest = after;
+    }
+    rest
 }
 
 /// Whether this is `e5`, `E-5` or the like.

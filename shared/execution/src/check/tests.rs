@@ -9,20 +9,6 @@ use super::*;
 use crate::SandboxConfig;
 
 #[test]
-fn uploads_every_file_of_the_package() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/check/conductor_check");
-    let mut there: Vec<String> = std::fs::read_dir(folder)
-        .expect("the package is there")
-        .map(|entry| entry.expect("it can be listed").file_name())
-        .filter_map(|name| name.into_string().ok())
-        .filter(|name| name.ends_with(".py"))
-        .collect();
-    there.sort();
-    let names = PACKAGE.map(|(path, _)| path.rsplit('/').next().expect("a name"));
-    assert_eq!(there, names);
-}
-
-#[test]
 fn reads_the_last_line_as_the_report() {
     let written = br#"a word of a library
 {"event": "checked", "findings": [{"kind": "removed_name", "message": "`gradio.Box` is gone", "line": 5,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::super::load::drive;
-use super::super::usage::{peak_mib, resident_mib};
+use super::super::usage::{peak_mib, processor_seconds, resident_mib};
 use super::super::{Bar, Comparison, Effort, Report, Samples, Unit};
 use crate::checkout;
 use crate::process::Process;
@@ -41,13 +41,16 @@ pub(super) async fn measure(effort: Effort) -> Report {
         .arg(checkout::path("target/compiled"));
     let mut host = Process::start("host", command, Signal::SIGTERM, folder.path());
     let address = host.word_after("host: listening on http://").await;
-    let (mut rate, mut slow) = (
-        Samples::new(Unit::PerSecond),
-        Samples::new(Unit::Milliseconds),
-    );
+    let new = Samples::new;
+    let (mut rate, mut slow) = (new(Unit::PerSecond), new(Unit::Milliseconds));
+    let mut used = new(Unit::Milliseconds);
     let idle = resident_mib(host.pid());
     for round in effort.rounds() {
+        let before = processor_seconds(&[host.pid()]);
         let load = drive(&address, "/guest/hello", 200, TURN).await;
+        let seconds = processor_seconds(&[host.pid()]) - before;
+        let answers = load.per_second * TURN.as_secs_f64();
+        used.note(round, seconds * 1000.0 / answers);
         rate.note(round, load.per_second);
         slow.note(round, load.p99_ms);
     }
@@ -57,6 +60,8 @@ pub(super) async fn measure(effort: Effort) -> Report {
     let mut report = Report::default();
     report.line(Comparison::of("requests a second", &rate).must(Bar::AtLeast(7000.0)));
     report.line(Comparison::of("p99", &slow));
+    // Other programs on the machine hardly change this one.
+    report.stage("processor time of the host for each", &used);
     report.line(Comparison::of(
         "resident memory of the host at its most",
         &memory(peak),

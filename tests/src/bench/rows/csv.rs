@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
 
-use super::super::caller::{Caller, json, timed};
+use super::super::caller::{Caller, timed};
 use super::super::contestant::Contestant;
 use super::super::usage::{peak_mib, resident_mib};
 use super::super::{Bar, Comparison, Effort, Report, Samples, Unit};
@@ -23,15 +24,18 @@ pub(super) async fn measure(effort: Effort) -> Report {
     let mut pandas = Contestant::start("csv_facts.py", &[("FILE", &file)], conductor.folder());
 
     let new = || Samples::new(Unit::Milliseconds);
-    let (mut ours, mut theirs) = (new(), new());
+    let (mut whole, mut theirs) = (new(), new());
+    let (mut profile, mut store) = (new(), new());
     let host = conductor.host_pid();
     let before = resident_mib(host);
     let mut peak_of_theirs = 0.0;
     for round in effort.rounds() {
         let upload = caller.host(Method::POST, "/data/?name=orders.csv");
         let upload = upload.header(CONTENT_TYPE, "text/csv").body(table.clone());
-        let (taken, reply) = timed(json(upload)).await;
-        ours.note(round, taken);
+        let (taken, (timing, reply)) = timed(answer(upload)).await;
+        whole.note(round, taken);
+        profile.note(round, duration(&timing, "profile"));
+        store.note(round, duration(&timing, "store"));
         let facts = pandas.ask("profile").await;
         theirs.note(round, facts["milliseconds"].as_f64().expect("a number"));
         peak_of_theirs = facts["peak_mib"].as_f64().expect("a number");
@@ -53,16 +57,45 @@ pub(super) async fn measure(effort: Effort) -> Report {
     let memory = |value| Samples::one(Unit::Mebibytes, value);
     let mut report = Report::default();
     report.line(
-        Comparison::of("POST /data/", &ours)
+        Comparison::of("profile, in the component", &profile)
             .beside("pandas, from a file: read_csv and the same facts", &theirs)
             .must(Bar::TimesLess(2.0)),
     );
+    report.line(
+        Comparison::of("POST /data/, with upload and storing", &whole)
+            .beside("pandas, which stores nothing", &theirs),
+    );
+    report.stage("packing and storing", &store);
     report.line(
         Comparison::of("memory that the host grows by", &memory(grown))
             .beside("the pandas process", &memory(peak_of_theirs))
             .must(Bar::AtMost(64.0)),
     );
     report
+}
+
+/// What the function says about its time, and its reply.
+async fn answer(upload: RequestBuilder) -> (String, Value) {
+    let answer = upload.send().await.expect("the host answers");
+    let status = answer.status();
+    let timing = answer.headers().get("server-timing").map(|value| {
+        let value = value.to_str().expect("a header of ours is ASCII");
+        value.to_owned()
+    });
+    let reply = answer.json().await.expect("the reply is JSON");
+    assert!(status.is_success(), "{status}: {reply}");
+    (
+        timing.expect("an upload is answered with its timing"),
+        reply,
+    )
+}
+
+/// A duration of a `Server-Timing` header, in milliseconds.
+fn duration(timing: &str, name: &str) -> f64 {
+    let mut metrics = timing.split(", ");
+    let metric = metrics.find_map(|metric| metric.strip_prefix(name)?.strip_prefix(";dur="));
+    let milliseconds = metric.and_then(|text| text.parse().ok());
+    milliseconds.unwrap_or_else(|| panic!("{name} is missing: {timing}"))
 }
 
 /// A file of orders as people export them: ids, dates, categories, amounts, gaps, some text.
