@@ -1,8 +1,8 @@
 //! `cargo xtask build`: everything that `up` runs.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::{env, fs};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -119,8 +119,29 @@ pub fn compile_components(workspace: &Workspace, step: &Step, profile: &str) -> 
     for function in &functions {
         command.args(["-p", function]);
     }
+    if profile == RELEASE_PROFILE
+        && let Some(home) = cargo_home()
+    {
+        command.args(["--config", &without_place(&home)]);
+    }
     cargo::run(step, "the build of the components", &mut command)?;
     Ok(format!("{} components", functions.len()))
+}
+
+/// Where cargo keeps the sources of libraries.
+fn cargo_home() -> Option<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")))
+}
+
+/// The setting by which the texts of panics name a library's files without their place on this machine,
+/// which is nobody's business and takes room. It is joined with the flags in `.cargo/config.toml`.
+fn without_place(home: &Path) -> String {
+    let flag = format!(
+        "--remap-path-prefix={}=",
+        home.join("registry/src").display()
+    );
+    format!("target.{WASM_TARGET}.rustflags=[{flag:?}]")
 }
 
 /// Has the host compile the components, which takes it seconds at a start. What is already there stays.
@@ -163,6 +184,14 @@ fn put_in_place(from: &Path, to: &Path, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_of_libraries_is_taken_out_by_a_setting_of_cargo() {
+        assert_eq!(
+            without_place(Path::new("/home/a \"b\"/.cargo")),
+            r#"target.wasm32-wasip2.rustflags=["--remap-path-prefix=/home/a \"b\"/.cargo/registry/src="]"#
+        );
+    }
 
     #[test]
     fn putting_a_component_in_place_leaves_cargos_own_copy_alone() {

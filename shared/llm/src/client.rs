@@ -1,6 +1,6 @@
 //! One chat completion: asked, read as it comes, tried again, continued.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use model::event::ClientGone;
@@ -42,7 +42,15 @@ impl<O: Outside> Client<'_, O> {
     pub async fn complete(
         &self,
         chat: &Chat,
-        tell: impl AsyncFnMut(Step<'_>) -> Result<(), ClientGone>,
+        mut tell: impl AsyncFnMut(Step<'_>) -> Result<(), ClientGone>,
+    ) -> Result<Completion, LlmError> {
+        self.complete_for(chat, &mut tell).await
+    }
+
+    async fn complete_for(
+        &self,
+        chat: &Chat,
+        tell: &mut dyn Listener,
     ) -> Result<Completion, LlmError> {
         let timer = self.outside.timer();
         let limit = self.config.total_timeout();
@@ -65,12 +73,30 @@ impl<O: Outside> Client<'_, O> {
     }
 }
 
+/// Who hears of an answer as it comes. Not a parameter of all that follows: that would be compiled anew
+/// for each caller, and is a quarter of what a component may weigh.
+trait Listener {
+    fn hear<'a>(
+        &'a mut self,
+        step: Step<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), ClientGone>> + 'a>>;
+}
+
+impl<F: AsyncFnMut(Step<'_>) -> Result<(), ClientGone>> Listener for F {
+    fn hear<'a>(
+        &'a mut self,
+        step: Step<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), ClientGone>> + 'a>> {
+        Box::pin(self(step))
+    }
+}
+
 /// The way to one answer.
-struct Conversation<'a, O, F> {
+struct Conversation<'a, O> {
     outside: &'a O,
     config: &'a LlmConfig,
     chat: &'a Chat,
-    tell: F,
+    tell: &'a mut dyn Listener,
     fields: Fields,
     /// The answer so far.
     text: String,
@@ -106,7 +132,7 @@ impl From<LlmError> for Failure {
     }
 }
 
-impl<O: Outside, F: AsyncFnMut(Step<'_>) -> Result<(), ClientGone>> Conversation<'_, O, F> {
+impl<O: Outside> Conversation<'_, O> {
     async fn run(mut self) -> Result<Completion, LlmError> {
         let (mut failures, mut continuations, mut asked_for_its_end) = (0, 0, false);
         loop {
@@ -330,14 +356,14 @@ impl<O: Outside, F: AsyncFnMut(Step<'_>) -> Result<(), ClientGone>> Conversation
 
     async fn step(&mut self, step: Step<'_>) -> Result<(), LlmError> {
         self.told = self.outside.timer().elapsed();
-        let heard = (self.tell)(step).await;
+        let heard = self.tell.hear(step).await;
         heard.map_err(|ClientGone| LlmError::CallerGone)
     }
 }
 
 /// One answer on its way into the text.
-struct Reading<'r, 'a, O, F> {
-    of: &'r mut Conversation<'a, O, F>,
+struct Reading<'r, 'a, O> {
+    of: &'r mut Conversation<'a, O>,
     reader: AnswerReader<'a>,
     stitch: Stitch,
     finish: Option<Finish>,
@@ -348,8 +374,8 @@ struct Reading<'r, 'a, O, F> {
     is_alive: bool,
 }
 
-impl<'r, 'a, O: Outside, F: AsyncFnMut(Step<'_>) -> Result<(), ClientGone>> Reading<'r, 'a, O, F> {
-    fn new(of: &'r mut Conversation<'a, O, F>) -> Self {
+impl<'r, 'a, O: Outside> Reading<'r, 'a, O> {
+    fn new(of: &'r mut Conversation<'a, O>) -> Self {
         Self {
             reader: AnswerReader::new(of.config),
             stitch: Stitch::after(&of.text),

@@ -5,6 +5,7 @@ use crate::distinct::Distinct;
 use crate::frequent::Frequent;
 use crate::hash::hash;
 use crate::number::{self, Number};
+use crate::records::Record;
 use crate::types::{ColumnProfile, ColumnType, Scalar};
 
 /// How many different values are counted exactly.
@@ -124,20 +125,17 @@ impl Numbers {
 }
 
 impl ColumnFacts {
-    /// Takes the values of some more rows. `hashes` is room that is used again and again.
-    pub(crate) fn add<'a>(
-        &mut self,
-        values: impl Iterator<Item = &'a [u8]> + Clone,
-        hashes: &mut Vec<u64>,
-    ) {
+    /// Takes what stands at `index` in some more rows. `hashes` is room that is used again and again.
+    pub(crate) fn add(&mut self, rows: &[Record<'_>], index: usize, hashes: &mut Vec<u64>) {
         // All hashes first: then the processor looks up several values at once.
         hashes.clear();
-        hashes.extend(values.clone().map(hash));
-        for (value, hash) in values.zip(hashes) {
-            if value.is_empty() {
+        hashes.extend(rows.iter().map(|row| hash(row.field(index))));
+        for (row, &hash) in rows.iter().zip(&*hashes) {
+            // No bytes, no hash.
+            if hash == 0 {
                 self.missing += 1;
-            } else if !self.frequent.count(*hash) {
-                self.read(value, *hash);
+            } else if !self.frequent.count(hash) {
+                self.read(row.field(index), hash);
             }
         }
     }

@@ -2,17 +2,18 @@
 //!
 //! The sample is Wegman's adaptive sampling (Flajolet 1990): of all hashes only those are kept that
 //! end in some number of zero bits, one bit more whenever there are too many; each that is kept then
-//! stands for twice as many. With more than 25,000 kept, the standard error is below 0.7 %.
+//! stands for twice as many. With more than 24,000 kept, the standard error is below 0.7 %.
 
-/// How many hashes are kept once not all can be.
-const SAMPLE: usize = 50_000;
+/// How many hashes are kept once not all can be: three quarters of this table.
+const SAMPLE: usize = SAMPLE_SLOTS / 4 * 3;
+const SAMPLE_SLOTS: usize = 1 << 16;
 /// The first size of the table; a power of two, as all are.
 const FEWEST_SLOTS: usize = 1024;
 
 /// A set of hashes, in a table without anything else: one look into memory for each value.
 #[derive(Default)]
 pub(crate) struct Distinct {
-    /// 0 is free. At most three quarters are taken.
+    /// 0 is free: no value has that hash. At most three quarters are taken.
     slots: Vec<u64>,
     kept: usize,
     zeros: u32,
@@ -21,8 +22,6 @@ pub(crate) struct Distinct {
 impl Distinct {
     /// Takes one more value; exactly as long as there are no more than `room`.
     pub(crate) fn add(&mut self, hash: u64, room: usize) {
-        // 0 means free, and a table is found by the lower bits: other ones are to choose by.
-        let hash = hash.max(1);
         if !self.is_kept(hash) || !self.insert(hash) {
             return;
         }
@@ -30,11 +29,12 @@ impl Distinct {
         if self.kept > most {
             while self.kept > SAMPLE {
                 self.zeros += 1;
-                self.rebuild(FEWEST_SLOTS);
+                self.rebuild(SAMPLE_SLOTS);
             }
         }
     }
 
+    /// By other bits than those that find a place in the table.
     fn is_kept(&self, hash: u64) -> bool {
         (hash >> 40).trailing_zeros() >= self.zeros
     }

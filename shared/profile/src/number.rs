@@ -25,6 +25,10 @@ const EXACT_DIGITS: usize = 15;
 /// Reads a field under either decimal mark, a point or a comma.
 pub(crate) fn read(field: &[u8]) -> Option<Number> {
     let field = field.trim_ascii();
+    // Most of what is no number is told by its first byte.
+    if !matches!(field.first()?, b'0'..=b'9' | b'+' | b'-' | b'.' | b',') {
+        return None;
+    }
     let shape = Shape::of(field)?;
     let whole = shape.mark.is_none() && !shape.exponent;
     let simple = if whole {

@@ -188,7 +188,7 @@ impl Table {
             }
         }
         for (index, column) in self.columns.iter_mut().enumerate() {
-            column.add(rows.iter().map(|row| row.field(index)), &mut self.hashes);
+            column.add(&rows, index, &mut self.hashes);
         }
         Ok(())
     }
