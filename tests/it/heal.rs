@@ -383,6 +383,38 @@ async fn a_sandbox_that_ends_while_the_model_writes_is_replaced_before_the_check
 }
 
 #[tokio::test]
+async fn a_sandbox_that_ends_in_the_middle_of_a_check_does_not_cost_the_app() {
+    let program = "import time\nimport streamlit as st\n\nopen('/home/user/begun', 'w').close()\ntime.sleep(4)\nst.title('Slow')\n";
+    let model = ScriptedModel::saying([fenced(program)]).await;
+    let conductor = Conductor::start().with_model(&model).await;
+    let (id, _) = with_a_live_app(&conductor).await;
+    let mut body = squares();
+    body["session_id"] = json!(id);
+    let request = conductor.request(Method::POST, "/generate_ui/").json(&body);
+    let mut events = conductor.events(request).await;
+    while events.next().await.expect("it goes on").data["step"] != "check" {}
+    until("the program runs", async || {
+        let look = "import os; print(os.path.exists('/home/user/begun'))";
+        let seen = conductor.run_in(&json!(id), look).await;
+        (seen["output"] == "True\n").then_some(())
+    })
+    .await;
+    let sandboxes = conductor.control("/v2/sandboxes").await.ok();
+    let sandbox = sandboxes[0]["sandboxID"].as_str().expect("an id");
+    conductor.end_sandbox(sandbox).await;
+    let events = events.rest().await;
+    let reply = &events.last().expect("a last event").data;
+    assert_eq!(conductor.open(&reply["url"]).await.status, 200, "{reply}");
+    let notices = reply["gradio_ui_response"]["notices"].to_string();
+    assert!(
+        notices.contains("could not be checked to its end"),
+        "{notices}"
+    );
+    assert!(notices.contains("made anew"), "{notices}");
+    assert_eq!(model.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn with_no_attempts_a_program_is_only_checked() {
     let model = ScriptedModel::saying([fenced(&broken("side"))]).await;
     let conductor = Conductor::start()
@@ -419,6 +451,8 @@ async fn a_session_that_has_used_its_tokens_asks_no_model_again() {
     let message = reply.error(422, "model_budget");
     assert!(message.contains("session_token_budget"), "{message}");
     assert_eq!(model.requests().len(), 2);
+    let id = request["session_id"].as_str().expect("an id");
+    assert_eq!(session(&conductor, id).await["tokens"], 330);
     // Another session has tokens of its own.
     let reply = generate(&conductor, &squares()).await;
     assert_eq!(conductor.open(&reply["url"]).await.status, 200, "{reply}");

@@ -16,7 +16,7 @@ use model::run::{ErrorKind, ExecutionError, RunReply};
 use model::session::{self, LiveApp, SandboxRef};
 use model::{DatasetId, Framework, SessionId, record};
 
-use crate::client::{Metrics, ProcessEvent, ProcessEvents, SandboxError};
+use crate::client::{Metrics, ProcessEvents, SandboxError};
 use crate::limit;
 use crate::programs::{self, new_files};
 use crate::provision::Workspace;
@@ -24,8 +24,9 @@ use crate::stop::{CutShort, StopWatch, interrupted};
 use crate::{ExecutionFailure, Executor};
 
 mod report;
+mod watch;
 
-use report::Report;
+use watch::{Answering, Watch};
 
 /// The program that starts apps inside the sandbox; its parts lie beside it.
 const LAUNCHER_PATH: &str = "/home/user/.conductor/conductor_launch.py";
@@ -433,91 +434,4 @@ fn launcher_arguments(program: &Program<'_>, path: &str, metrics: Option<&Metric
 fn too_slow(limit: Duration) -> ExecutionError {
     let value = format!("timeout ({} s): the app did not answer", limit.as_secs());
     ExecutionError::without_traceback(ErrorKind::Timeout, "StartTimeout", value)
-}
-
-/// What was seen of a launcher so far.
-#[derive(Debug, Default)]
-struct Watch {
-    pid: Option<u32>,
-    output: String,
-    notices: Vec<String>,
-    pending: Vec<u8>,
-}
-
-/// Where an app answers, inside its sandbox.
-#[derive(Debug)]
-struct Answering {
-    port: u16,
-    path: String,
-}
-
-type Started = Result<Answering, ExecutionError>;
-
-impl Watch {
-    /// Follows the launcher until the app answers (its port) or has failed.
-    async fn until_ready<B: Body>(
-        &mut self,
-        process: &mut ProcessEvents<B>,
-        events: &mut impl EventSink,
-    ) -> Result<Started, SandboxError> {
-        while let Some(event) = process.event().await {
-            match event? {
-                ProcessEvent::Start(pid) => self.pid = Some(pid),
-                ProcessEvent::Stdout(bytes) => {
-                    self.pending.extend_from_slice(&bytes);
-                    while let Some(report) = self.next_report() {
-                        if let Some(started) = self.take(report, events).await {
-                            return Ok(started);
-                        }
-                    }
-                }
-                ProcessEvent::Stderr(bytes) => {
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
-                    self.write(Event::Stderr { text: text.clone() }, &text, events)
-                        .await;
-                }
-                ProcessEvent::End(how) => {
-                    return Ok(Err(report::launcher_ended(&how, &self.output)));
-                }
-            }
-        }
-        let reason = "the stream ended while the app was starting".to_owned();
-        Err(SandboxError::Broken {
-            what: "start an app",
-            reason,
-        })
-    }
-
-    fn next_report(&mut self) -> Option<Report> {
-        let end = self.pending.iter().position(|&byte| byte == b'\n')?;
-        let line: Vec<u8> = self.pending.drain(..=end).collect();
-        Some(Report::read(&line[..end]))
-    }
-
-    async fn take(&mut self, report: Report, events: &mut impl EventSink) -> Option<Started> {
-        match report {
-            Report::Ready { port, path } => return Some(Ok(Answering { port, path })),
-            Report::Notice { text } => self.notices.push(text),
-            Report::Failed(error) => return Some(Err(error)),
-            Report::Output { stream, text } if stream == "stderr" => {
-                self.write(Event::Stderr { text: text.clone() }, &text, events)
-                    .await;
-            }
-            Report::Output { text, .. } => {
-                self.write(Event::Stdout { text: text.clone() }, &text, events)
-                    .await;
-            }
-            Report::Other => {}
-        }
-        None
-    }
-
-    async fn write(&mut self, event: Event, text: &str, events: &mut impl EventSink) {
-        let room = model::run::OUTPUT_LIMIT.saturating_sub(self.output.len());
-        if text.len() <= room {
-            self.output.push_str(text);
-        }
-        // A start runs on to its end without its caller: the session keeps the app.
-        let _ = events.emit(event).await;
-    }
 }

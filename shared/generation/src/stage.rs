@@ -20,9 +20,9 @@ use model::session;
 use crate::Request;
 
 /// How long one run of a program, or one call of an endpoint, may take in a check.
-const RUN_LIMIT: Duration = Duration::from_secs(15);
+const RUN_LIMIT: Duration = Duration::from_secs(20);
 /// How long a whole check may take.
-const CHECK_LIMIT: Duration = Duration::from_secs(60);
+const CHECK_LIMIT: Duration = Duration::from_secs(90);
 /// How often the client of a stream hears that work goes on.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 

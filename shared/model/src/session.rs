@@ -171,6 +171,8 @@ pub struct SessionView {
     pub revisions: Vec<RevisionSummary>,
     /// Its dataset.
     pub dataset_id: Option<DatasetId>,
+    /// Tokens of models that were spent for it.
+    pub tokens: u64,
 }
 
 impl Session {
@@ -255,6 +257,7 @@ impl Session {
                 .or(newest.map(|newest| newest.revision)),
             revisions: self.revisions.clone(),
             dataset_id: self.dataset_id,
+            tokens: self.tokens,
         }
     }
 }
