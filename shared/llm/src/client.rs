@@ -74,7 +74,7 @@ impl<O: Outside> Client<'_, O> {
 }
 
 /// Who hears of an answer as it comes. Not a parameter of all that follows: that would be compiled anew
-/// for each caller, and is a quarter of what a component may weigh.
+/// for each caller, 25 KB each time.
 trait Listener {
     fn hear<'a>(
         &'a mut self,

@@ -20,6 +20,8 @@ const NEARLY: f64 = 0.9;
 pub(crate) struct ColumnFacts {
     missing: u64,
     present: u64,
+    /// Without a mark: at the end, they belong to either.
+    plain: Numbers,
     point: Numbers,
     comma: Numbers,
     booleans: u64,
@@ -94,14 +96,27 @@ fn is_missing(value: &[u8]) -> bool {
 }
 
 /// The numbers under one decimal mark.
-#[derive(Default)]
 struct Numbers {
     count: u64,
     fractions: u64,
     leading_zeros: u64,
     sum: f64,
-    range: Option<(f64, f64)>,
-    integer_range: Option<(i64, i64)>,
+    /// Turned round as long as there is none, as the next.
+    range: (f64, f64),
+    integer_range: (i64, i64),
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            fractions: 0,
+            leading_zeros: 0,
+            sum: 0.0,
+            range: (f64::INFINITY, f64::NEG_INFINITY),
+            integer_range: (i64::MAX, i64::MIN),
+        }
+    }
 }
 
 impl Numbers {
@@ -115,12 +130,28 @@ impl Numbers {
 
     /// Takes a number that may have been there before.
     fn widen(&mut self, number: Number) {
-        let (min, max) = self.range.unwrap_or((number.value, number.value));
-        self.range = Some((min.min(number.value), max.max(number.value)));
+        widen(&mut self.range, (number.value, number.value));
         if let Some(integer) = number.integer {
-            let (min, max) = self.integer_range.unwrap_or((integer, integer));
-            self.integer_range = Some((min.min(integer), max.max(integer)));
+            widen(&mut self.integer_range, (integer, integer));
         }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.fractions += other.fractions;
+        self.leading_zeros += other.leading_zeros;
+        self.sum += other.sum;
+        widen(&mut self.range, other.range);
+        widen(&mut self.integer_range, other.integer_range);
+    }
+}
+
+fn widen<T: PartialOrd>(range: &mut (T, T), by: (T, T)) {
+    if by.0 < range.0 {
+        range.0 = by.0;
+    }
+    if by.1 > range.1 {
+        range.1 = by.1;
     }
 }
 
@@ -146,7 +177,7 @@ impl ColumnFacts {
         let reading = Reading::of(value, number);
         if !matches!(reading, Reading::Missing) {
             if let Some(number) = number {
-                self.under(number.mark, |numbers| numbers.widen(number));
+                self.marked(number.mark).widen(number);
             } else if self.odd_one.is_none() {
                 self.odd_one = Some(String::from_utf8_lossy(value).chars().take(40).collect());
             }
@@ -163,13 +194,11 @@ impl ColumnFacts {
         }
     }
 
-    /// Does something to the numbers of each decimal mark under which a number can be read.
-    fn under(&mut self, mark: Option<u8>, mut work: impl FnMut(&mut Numbers)) {
-        if mark != Some(b',') {
-            work(&mut self.point);
-        }
-        if mark != Some(b'.') {
-            work(&mut self.comma);
+    fn marked(&mut self, mark: Option<u8>) -> &mut Numbers {
+        match mark {
+            None => &mut self.plain,
+            Some(b',') => &mut self.comma,
+            Some(_) => &mut self.point,
         }
     }
 
@@ -180,9 +209,7 @@ impl ColumnFacts {
         }
         self.present += rows;
         match reading {
-            Reading::Number(amount) => {
-                self.under(amount.mark, |numbers| numbers.add(amount, rows));
-            }
+            Reading::Number(amount) => self.marked(amount.mark).add(amount, rows),
             Reading::Boolean => self.booleans += rows,
             Reading::Missing | Reading::Other => {}
         }
@@ -194,6 +221,8 @@ impl ColumnFacts {
             let (reading, rows) = self.frequent.reading(index);
             self.tally(reading, rows);
         }
+        self.point.merge(&self.plain);
+        self.comma.merge(&self.plain);
     }
 
     /// Different values: exact, or an estimate.
@@ -290,10 +319,12 @@ impl ColumnFacts {
 impl Numbers {
     fn describe(&self, column: &mut ColumnProfile) {
         column.mean = Some(self.sum / as_f64(self.count));
-        if let (0, Some((min, max))) = (self.fractions, self.integer_range) {
+        if self.fractions == 0 {
+            let (min, max) = self.integer_range;
             column.kind = ColumnType::Integer;
             (column.min, column.max) = (Some(Scalar::Integer(min)), Some(Scalar::Integer(max)));
-        } else if let Some((min, max)) = self.range {
+        } else {
+            let (min, max) = self.range;
             column.kind = ColumnType::Number;
             (column.min, column.max) = (Some(Scalar::Number(min)), Some(Scalar::Number(max)));
         }

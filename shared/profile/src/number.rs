@@ -29,7 +29,7 @@ pub(crate) fn read(field: &[u8]) -> Option<Number> {
     if !matches!(field.first()?, b'0'..=b'9' | b'+' | b'-' | b'.' | b',') {
         return None;
     }
-    let shape = Shape::of(field)?;
+    let shape = Shape::of_short(field).or_else(|| Shape::of(field))?;
     let whole = shape.mark.is_none() && !shape.exponent;
     let simple = if whole {
         shape.digits <= INTEGER_DIGITS
@@ -87,7 +87,63 @@ struct Shape {
     leading_zero: bool,
 }
 
+/// The character 0 in each byte of a word, and the upper half of each byte.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+const UPPER: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+
 impl Shape {
+    /// Of up to eight characters that are digits and perhaps a mark, as most numbers are: in a word, all
+    /// at once.
+    fn of_short(field: &[u8]) -> Option<Self> {
+        let length = field.len();
+        let byte = |at: usize| u64::from(field[at]) << (8 * at);
+        let word = match length {
+            8 => u64::from_le_bytes(*field.first_chunk()?),
+            4..8 => {
+                let head = u32::from_le_bytes(*field.first_chunk()?);
+                let tail = u32::from_le_bytes(*field.last_chunk()?);
+                // Where both overlap they are the same.
+                u64::from(head) | u64::from(tail) << (8 * (length - 4))
+            }
+            1..4 => byte(0) | byte(length / 2) | byte(length - 1),
+            _ => return None,
+        };
+        // The last character in the highest byte; zeros before the first.
+        let mut word = match length {
+            8 => word,
+            _ => word << (64 - 8 * length) | ZEROS >> (8 * length),
+        };
+        if word & 0x8080_8080_8080_8080 != 0 {
+            return None;
+        }
+        let others =
+            (word & UPPER ^ ZEROS) | (word.wrapping_add(0x0606_0606_0606_0606) & UPPER ^ ZEROS);
+        let mut fraction = 0;
+        if others != 0 {
+            let at = others.trailing_zeros() / 8 * 8;
+            let is_only = others >> at <= 0xFF;
+            if !is_only || !matches!((word >> at) as u8, b'.' | b',') {
+                return None;
+            }
+            fraction = 7 - at as usize / 8;
+            // The digits before the mark move up to its place.
+            let below = (1 << at) - 1;
+            let above = (!0_u64).checked_shl(at + 8).unwrap_or(0);
+            word = word & above | (word & below) << 8 | 0x30;
+        }
+        let mark = (others != 0).then(|| length - 1 - fraction);
+        let digits = mark.map_or(length, |_| length - 1);
+        (digits > 0).then(|| Self {
+            negative: false,
+            mantissa: eight_digits(word),
+            digits,
+            fraction,
+            mark,
+            exponent: false,
+            leading_zero: digits - fraction > 1 && field[0] == b'0',
+        })
+    }
+
     fn of(field: &[u8]) -> Option<Self> {
         let (negative, start) = match field.first() {
             Some(b'-') => (true, 1),
@@ -119,6 +175,14 @@ impl Shape {
             leading_zero: whole > 1 && unsigned[0] == b'0',
         })
     }
+}
+
+/// The number that eight digits write, the first in the lowest byte: pairs, then fours, then all.
+fn eight_digits(word: u64) -> u64 {
+    let digits = word - ZEROS;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
+    fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF
 }
 
 /// Adds the digits at the beginning to a number, and gives what follows them.
@@ -167,6 +231,13 @@ mod tests {
             ("000000000000000000000012", 12.0),
             ("123456789.123456789", 123_456_789.123_456_789),
             ("0.000000000000001", 1e-15),
+            ("12345678", 12_345_678.0),
+            ("1234.678", 1234.678),
+            (".1234567", 0.123_456_7),
+            ("1234567.", 1_234_567.0),
+            ("0", 0.0),
+            ("98", 98.0),
+            ("007", 7.0),
         ] {
             assert_eq!(value(field, b'.'), Some(expected), "{field:?}");
         }
@@ -198,8 +269,29 @@ mod tests {
     #[test]
     fn refuses_what_only_looks_like_a_number() {
         for field in [
-            "", "-", ".", "e5", "1e", "1e+", "1.2.3", "1,5", "12px", "0x10", "inf", "١", "1.5,2",
-            "1e5 2", "1e999",
+            "",
+            "-",
+            ".",
+            "e5",
+            "1e",
+            "1e+",
+            "1.2.3",
+            "1,5",
+            "12px",
+            "0x10",
+            "inf",
+            "١",
+            "1.5,2",
+            "1e5 2",
+            "1e999",
+            "1234.56.",
+            "123/5678",
+            "123:",
+            "12\u{80}4",
+            "..",
+            "1..2",
+            "0x",
+            "1 2",
         ] {
             assert_eq!(value(field, b'.'), None, "{field:?}");
         }

@@ -75,7 +75,7 @@ impl Row {
             Self::Density => "memory of live dashboards, each visited once",
             Self::Sessions => "`GET /session/{id}`, 16 connections",
             Self::Component => "a trivial component on our host, 16 connections",
-            Self::Csv => "the profile of a CSV file of 48 MiB, upload and storing included",
+            Self::Csv => "the profile of a CSV file of 48 MiB, and the whole upload",
             Self::Sizes => "what is downloaded",
             Self::Up => "`cargo xtask up` with everything built, until it serves",
         }
