@@ -6,7 +6,7 @@ mod lexer;
 
 use model::Framework;
 
-use crate::plan::{Action, Body, Field, FieldKind, FormPlan, Plan};
+use crate::plan::{Action, Body, Field, FieldKind, FormPlan, NO_INPUT, Plan};
 use crate::title;
 use crate::wording::Prompt;
 
@@ -19,10 +19,7 @@ pub(crate) fn plan(prompt: &Prompt, framework: Framework) -> Plan {
     let mut fields = named.fields;
     let action = action::choose(prompt, &mut fields, named.wants, &mut assumptions);
     if fields.is_empty() && action != Action::Chat {
-        assumptions.push(
-            "the prompt names no input that the planner knows, so there is one for a text"
-                .to_owned(),
-        );
+        assumptions.push(NO_INPUT.to_owned());
         fields.push(Field {
             label: "Text".to_owned(),
             kind: FieldKind::Text { lines: 3 },

@@ -1,8 +1,9 @@
 //! The built-in planner: a prompt and the profile of a dataset become a plan, and the plan becomes
 //! the code of a Streamlit or Gradio app.
 //!
-//! [`plan`] decides (which numbers, over what time, by which category), [`render`] writes. Both are
-//! deterministic: the same prompt and profile give the same program. With a dataset the plan is a
+//! [`plan`] decides (which numbers, over what time, by which category), [`render`] writes, and
+//! [`describe`] says it in words. All are deterministic: the same prompt and profile give the same
+//! program. With a dataset the plan is a
 //! dashboard; without, a small app with the inputs that the prompt names.
 //!
 //! It is not a language model and does not pretend to be one: it reads the words it knows and the
@@ -16,6 +17,7 @@
 //! `render.rs` (how it is written).
 
 mod dashboard;
+mod describe;
 mod form;
 mod plan;
 pub mod python;
@@ -27,6 +29,7 @@ mod wording;
 use model::Framework;
 use profile::Profile;
 
+pub use describe::{describe, explain};
 pub use plan::{
     Action, Aggregate, Body, Breakdown, DashboardPlan, DateColumn, Field, FieldKind, Filter,
     FormPlan, Grain, Measure, Plan, Relation, Source, Table, TextChange, Trend,

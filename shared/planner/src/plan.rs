@@ -17,6 +17,21 @@ pub struct Plan {
     pub body: Body,
 }
 
+/// What is assumed of a prompt that names no input.
+pub(crate) const NO_INPUT: &str =
+    "the prompt names no input that the planner knows, so there is one for a text";
+/// What is assumed of a prompt that names no action.
+pub(crate) const NO_ACTION: &str =
+    "the prompt names no action that the planner knows, so the app says what was entered";
+
+impl Plan {
+    /// Whether the planner understood nothing of the prompt: then the app is one that anybody gets.
+    pub fn is_a_guess(&self) -> bool {
+        let assumes = |sentence| self.assumptions.iter().any(|told| told == sentence);
+        assumes(NO_INPUT) && assumes(NO_ACTION)
+    }
+}
+
 /// What kind of app it is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! Chooses what an app does with its inputs, from the verbs of the prompt.
 
 use super::fields::Wants;
-use crate::plan::{Action, Field, FieldKind, TextChange};
+use crate::plan::{Action, Field, FieldKind, NO_ACTION, TextChange};
 use crate::wording::Prompt;
 
 /// From, to, factor, offset.
@@ -54,10 +54,7 @@ pub(super) fn choose(
         return action;
     }
     text_action(prompt, fields).unwrap_or_else(|| {
-        assumptions.push(
-            "the prompt names no action that the planner knows, so the app says what was entered"
-                .to_owned(),
-        );
+        assumptions.push(NO_ACTION.to_owned());
         Action::Summary
     })
 }
