@@ -5,7 +5,7 @@ use e2e::bench::{Effort, Row};
 #[tokio::test]
 async fn a_short_bench_measures_both_sides() {
     let effort = Effort { runs: 1 };
-    for row in [Row::WarmRun, Row::Sessions] {
+    for row in [Row::WarmRun, Row::Sessions, Row::StreamedToken] {
         let report = row.measure(effort).await;
         let text = report.render(row);
         for line in &report.comparisons {

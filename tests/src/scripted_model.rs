@@ -32,6 +32,8 @@ pub struct Asked {
     pub body: Value,
     /// Its `Authorization` header; empty without one.
     pub key: String,
+    /// Its path.
+    pub path: String,
 }
 
 impl Asked {
@@ -72,6 +74,9 @@ impl ScriptedModel {
     /// The key that a [`crate::Conductor`] with this model sends.
     pub const KEY: &'static str = "sk-e2e-do-not-show-this-key";
 
+    /// Where its API is, as with OpenAI, Groq and Gemini.
+    const BASES: [&'static str; 3] = ["/v1", "/openai/v1", "/v1beta/openai"];
+
     /// Starts a model that will answer so, one after the other.
     pub async fn saying(answers: impl IntoIterator<Item = Answer>) -> Self {
         let mut answers: VecDeque<Answer> = answers.into_iter().collect();
@@ -93,11 +98,13 @@ impl ScriptedModel {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
-        let routes = Router::new()
-            .route("/v1/models", get(models))
-            .route("/v1/chat/completions", post(complete))
-            .fallback(any(unknown))
-            .with_state(script.clone());
+        let mut routes = Router::new();
+        for base in Self::BASES {
+            routes = routes
+                .route(&format!("{base}/models"), get(models))
+                .route(&format!("{base}/chat/completions"), post(complete));
+        }
+        let routes = routes.fallback(any(unknown)).with_state(script.clone());
         let server = tokio::spawn(async {
             axum::serve(listener, routes)
                 .await
@@ -129,6 +136,11 @@ impl ScriptedModel {
     /// The `Authorization` headers it got.
     pub fn keys(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.key).collect()
+    }
+
+    /// The paths that were asked.
+    pub fn paths(&self) -> Vec<String> {
+        self.asked().into_iter().map(|asked| asked.path).collect()
     }
 
     /// How many answers were left by the client before their end.
@@ -163,6 +175,7 @@ async fn unknown(request: Request) -> Response {
 }
 
 async fn complete(State(script): State<Arc<Script>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
     let key = request.headers().get("authorization").cloned();
     let key = key.map(|key| key.to_str().expect("keys are ASCII").to_owned());
     let body = axum::body::to_bytes(request.into_body(), usize::MAX)
@@ -171,6 +184,7 @@ async fn complete(State(script): State<Arc<Script>>, request: Request) -> Respon
     let asked = Asked {
         body: serde_json::from_slice(&body).unwrap_or_default(),
         key: key.unwrap_or_default(),
+        path,
     };
     let answer = {
         let mut requests = script.asked.lock().expect("no holder panics");

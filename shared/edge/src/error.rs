@@ -96,6 +96,12 @@ impl HttpError {
         }
     }
 
+    /// 503: only a model could do this, and none is configured.
+    pub fn no_model() -> Self {
+        let message = "no language model is configured, and the built-in planner does not understand this: set OPENAI_API_KEY (or OPENAI_BASE_URL to a model of your own), or name the inputs of an app and what it does with them";
+        Self::new(503, "no_model", message)
+    }
+
     /// The error's JSON document.
     pub fn document(&self, request_id: &str) -> Value {
         json!({"error": {"code": self.code, "message": self.message, "request_id": request_id}})

@@ -13,10 +13,12 @@ mod error;
 mod network;
 pub mod owner;
 mod packing;
+pub mod prompt;
 mod reply;
 mod reporter;
 mod serve;
 mod store;
+mod streamed_body;
 mod system;
 pub mod upload;
 

@@ -1,31 +1,42 @@
-//! Where events go: into a stream of server-sent events if the client asked for one.
+//! Where events go: into a stream of server-sent events if the client asked for one, or into one of text.
 
-use std::pin::Pin;
-
-use futures::{Sink, SinkExt as _};
 use model::event::{ClientGone, Event, EventSink};
 use model::sse;
 use spin_sdk::http::{Fields, OutgoingResponse, ResponseOutparam};
-use wasi::io::streams::StreamError;
 
-type ByteSink = Pin<Box<dyn Sink<Vec<u8>, Error = StreamError>>>;
+use crate::HttpError;
+use crate::streamed_body::StreamedBody;
 
 /// Tells the client what happens, as it happens.
 ///
 /// No head is sent before the first event, so a failure before it is still an ordinary error
-/// response. A sink that failed once is never used again: Spin's SDK panics on that.
+/// response.
 pub struct Reporter {
+    form: Form,
     state: State,
+    /// Those of every answer.
+    headers: Vec<(String, Vec<u8>)>,
     last_id: u64,
+    /// Text was sent whose last line is not at its end.
+    is_within_a_line: bool,
+}
+
+/// What the client wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// One document at the end.
+    Document,
+    /// Events.
+    Events,
+    /// What is written, as plain text.
+    Text,
 }
 
 enum State {
-    /// The client wants one document at the end.
-    Document(Option<ResponseOutparam>),
-    /// The client wants events; none was sent yet. The headers are those of every answer.
-    Waiting(Option<ResponseOutparam>, Vec<(String, Vec<u8>)>),
-    /// Events flow.
-    Open(ByteSink),
+    /// Nothing was sent.
+    Unsent(ResponseOutparam),
+    /// Events or text flow.
+    Open(StreamedBody),
     /// The client went away.
     Gone,
 }
@@ -34,7 +45,7 @@ enum State {
 pub(crate) enum Ending {
     /// Nothing was sent: answer in one piece.
     Unsent(ResponseOutparam),
-    /// Events were sent: end the stream.
+    /// Events or text were sent: end the stream.
     Stream(Reporter),
     /// Nobody listens any more.
     Gone,
@@ -52,25 +63,41 @@ impl Reporter {
         wants_events: bool,
         headers: Vec<(String, Vec<u8>)>,
     ) -> Self {
-        let state = if wants_events {
-            State::Waiting(Some(out), headers)
+        let form = if wants_events {
+            Form::Events
         } else {
-            State::Document(Some(out))
+            Form::Document
         };
-        Self { state, last_id: 0 }
+        Self {
+            form,
+            state: State::Unsent(out),
+            headers,
+            last_id: 0,
+            is_within_a_line: false,
+        }
     }
 
-    /// Whether the client asked for events.
+    /// A client that asked for no events gets what is written as plain text, as it is written.
+    pub fn prefer_text(&mut self) {
+        if self.form == Form::Document {
+            self.form = Form::Text;
+        }
+    }
+
+    /// Whether the client hears of the work while it goes on.
     pub fn streams(&self) -> bool {
-        !matches!(self.state, State::Document(_))
+        self.form != Form::Document
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     pub(crate) fn ending(self) -> Ending {
         match self.state {
-            State::Document(Some(out)) => Ending::Unsent(out),
-            State::Waiting(Some(out), _) if self.last_id == 0 => Ending::Unsent(out),
+            State::Unsent(out) => Ending::Unsent(out),
             State::Open(_) => Ending::Stream(self),
-            _ => Ending::Gone,
+            State::Gone => Ending::Gone,
         }
     }
 
@@ -81,30 +108,39 @@ impl Reporter {
             .await
     }
 
+    /// Ends a text that cannot be brought to its end: with a line that says why.
+    pub(crate) async fn break_off(&mut self, error: &HttpError) -> Result<(), ClientGone> {
+        let before = if self.is_within_a_line { "\n" } else { "" };
+        let message = error.message.replace(['\n', '\r'], " ");
+        let line = format!("{before}[error: {}: {message}]\n", error.code);
+        self.write(line.into_bytes()).await
+    }
+
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), ClientGone> {
-        if let State::Waiting(out, headers) = &mut self.state {
-            let Some(out) = out.take() else {
-                return Err(ClientGone);
-            };
-            self.state = State::Open(open(out, std::mem::take(headers)));
+        if let State::Unsent(_) = &self.state
+            && let State::Unsent(out) = std::mem::replace(&mut self.state, State::Gone)
+        {
+            let headers = std::mem::take(&mut self.headers);
+            self.state = State::Open(open(out, self.form, headers));
         }
-        match &mut self.state {
-            State::Document(_) | State::Waiting(..) => Ok(()),
-            State::Gone => Err(ClientGone),
-            State::Open(sink) => {
-                let sent = sink.send(bytes).await;
-                if sent.is_err() {
-                    self.state = State::Gone;
-                }
-                sent.map_err(|_| ClientGone)
-            }
+        let State::Open(body) = &mut self.state else {
+            return Err(ClientGone);
+        };
+        let written = body.write(&bytes).await;
+        if written.is_err() {
+            self.state = State::Gone;
         }
+        written
     }
 }
 
-fn open(out: ResponseOutparam, mut headers: Vec<(String, Vec<u8>)>) -> ByteSink {
+fn open(out: ResponseOutparam, form: Form, mut headers: Vec<(String, Vec<u8>)>) -> StreamedBody {
+    let content_type = match form {
+        Form::Text => "text/plain; charset=utf-8",
+        Form::Events | Form::Document => "text/event-stream",
+    };
     for (name, value) in [
-        ("content-type", "text/event-stream"),
+        ("content-type", content_type),
         ("cache-control", "no-cache"),
         // Proxies such as nginx would otherwise hold events back.
         ("x-accel-buffering", "no"),
@@ -113,24 +149,35 @@ fn open(out: ResponseOutparam, mut headers: Vec<(String, Vec<u8>)>) -> ByteSink 
     }
     let headers = Fields::from_list(&headers).expect("our own headers are valid");
     let response = OutgoingResponse::new(headers);
-    let sink = Box::pin(response.take_body());
+    let body = StreamedBody::of(&response);
     out.set(response);
-    sink
+    body
 }
 
 impl EventSink for Reporter {
     async fn emit(&mut self, event: Event) -> Result<(), ClientGone> {
-        if !self.streams() {
-            return Ok(());
+        match self.form {
+            Form::Document => Ok(()),
+            Form::Events => {
+                let json = serde_json::to_string(&event).expect("our own event types serialise");
+                self.send(event.name(), &json).await
+            }
+            Form::Text => {
+                let (Event::CodeDelta { text } | Event::TextDelta { text }) = event else {
+                    return Ok(());
+                };
+                self.is_within_a_line = !text.ends_with('\n');
+                self.write(text.into_bytes()).await
+            }
         }
-        let json = serde_json::to_string(&event).expect("our own event types serialise");
-        self.send(event.name(), &json).await
     }
 
     async fn keep_alive(&mut self) -> Result<(), ClientGone> {
-        if !self.streams() {
-            return Ok(());
+        match (self.form, &self.state) {
+            (Form::Document, _) | (Form::Text, State::Unsent(_)) => Ok(()),
+            (Form::Events, _) => self.write(sse::KEEP_ALIVE.to_vec()).await,
+            // Nothing may stand between two words; even so a write finds out who has gone.
+            (Form::Text, _) => self.write(Vec::new()).await,
         }
-        self.write(sse::KEEP_ALIVE.to_vec()).await
     }
 }

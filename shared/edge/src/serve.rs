@@ -6,7 +6,7 @@ use model::ports::Random as _;
 use spin_sdk::http::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 use crate::reply::Body;
-use crate::reporter::Ending;
+use crate::reporter::{Ending, Form};
 use crate::system::variable;
 use crate::{
     Call, Edge, HttpError, Reply, Reporter, SpinHttp, SpinKeyValue, SpinRandom, SpinTimer,
@@ -54,6 +54,12 @@ pub async fn serve(
 
 /// Ends a stream: its last event is `done`, with the document that one answer would have been.
 async fn finish(mut reporter: Reporter, outcome: Result<Reply, HttpError>, request_id: &str) {
+    if reporter.form() == Form::Text {
+        if let Err(error) = &outcome {
+            let _ = reporter.break_off(error).await;
+        }
+        return;
+    }
     let document = match outcome {
         Ok(Reply {
             body: Body::Json(document),

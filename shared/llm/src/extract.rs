@@ -5,6 +5,8 @@ mod choose;
 mod document;
 mod python;
 
+use serde::Serialize;
+
 use crate::LlmError;
 use blocks::{Block, Kind, blocks};
 
@@ -21,6 +23,28 @@ const WRAPPINGS: u8 = 3;
 /// program whose block does not end and that cannot be a whole one is [`LlmError::CutOff`].
 pub fn program(answer: &str) -> Result<String, LlmError> {
     unwrapped(answer, WRAPPINGS)
+}
+
+/// A block of code, of any language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeBlock {
+    /// What its tag calls it, such as `python`; empty without a tag.
+    pub language: String,
+    /// Its lines.
+    pub code: String,
+}
+
+/// All code blocks of an answer, in their order.
+pub fn code_blocks(answer: &str) -> Vec<CodeBlock> {
+    let answer = answer.replace("\r\n", "\n");
+    let found = blocks(without_thoughts(&answer)).into_iter();
+    let found = found.map(|block| CodeBlock {
+        language: block.language,
+        code: format!("{}\n", block.text.trim_end()),
+    });
+    found
+        .filter(|block| !block.code.trim().is_empty())
+        .collect()
 }
 
 /// Whether the text ends within a code block.

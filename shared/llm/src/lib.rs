@@ -17,6 +17,7 @@ mod config;
 mod context;
 mod error;
 pub mod extract;
+mod pass_on;
 pub mod prompts;
 mod refusal;
 mod request;
@@ -28,6 +29,7 @@ pub use chat::{AnswerForm, Chat, Completion, Message, Role, Step, Usage};
 pub use client::Client;
 pub use config::LlmConfig;
 pub use error::LlmError;
+pub use pass_on::pass_on;
 
 #[cfg(test)]
 mod tests;

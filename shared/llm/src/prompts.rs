@@ -100,6 +100,16 @@ pub fn specification(request: &AppPrompt<'_>, profile_bytes: usize) -> Vec<Messa
     vec![Message::system(system), Message::user(user)]
 }
 
+/// The messages that ask for code of any kind, explained.
+pub fn explained_code(prompt: &str) -> Vec<Message> {
+    let system = "You write code and explain it to the person who asked. Answer in Markdown, in the \
+         language of the request: first a sentence or two on what the code does, then the whole \
+         code in fenced blocks that name their language, then in short how it works, how it is \
+         run, and what it does not do. Write Python unless another language is asked for. The code \
+         is complete: with its imports, and with nothing left out.";
+    vec![Message::system(system), Message::user(prompt)]
+}
+
 /// What the person asks for, and the facts about the data in at most so many bytes.
 fn with_profile(request: &AppPrompt<'_>, profile_bytes: usize) -> String {
     let Some((profile, file_name)) = request.dataset else {

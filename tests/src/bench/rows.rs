@@ -11,6 +11,7 @@ mod live_app;
 mod new_sandbox;
 mod sessions;
 mod sizes;
+mod streamed_token;
 mod up;
 mod warm_run;
 
@@ -31,6 +32,8 @@ pub enum Row {
     Component,
     /// The profile of a CSV file
     Csv,
+    /// A token of a model's answer, passed on by a function
+    StreamedToken,
     /// Components and the first load of the page
     Sizes,
     /// `cargo xtask up` with everything built
@@ -47,6 +50,7 @@ impl Row {
         Self::Sessions,
         Self::Component,
         Self::Csv,
+        Self::StreamedToken,
         Self::Sizes,
         Self::Up,
     ];
@@ -61,6 +65,7 @@ impl Row {
             Self::Sessions => "sessions",
             Self::Component => "component",
             Self::Csv => "csv",
+            Self::StreamedToken => "streamed-token",
             Self::Sizes => "sizes",
             Self::Up => "up",
         }
@@ -76,6 +81,7 @@ impl Row {
             Self::Sessions => "`GET /session/{id}`, 16 connections",
             Self::Component => "a trivial component on our host, 16 connections",
             Self::Csv => "the profile of a CSV file of 48 MiB, and the whole upload",
+            Self::StreamedToken => "a token of a model's answer, through `POST /generate-code/`",
             Self::Sizes => "what is downloaded",
             Self::Up => "`cargo xtask up` with everything built, until it serves",
         }
@@ -91,6 +97,7 @@ impl Row {
             Self::Sessions => sessions::measure(effort).await,
             Self::Component => component::measure(effort).await,
             Self::Csv => csv::measure(effort).await,
+            Self::StreamedToken => streamed_token::measure(effort).await,
             Self::Sizes => sizes::measure().await,
             Self::Up => up::measure(effort).await,
         }

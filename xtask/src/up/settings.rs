@@ -314,4 +314,27 @@ mod tests {
             None
         );
     }
+
+    #[test]
+    fn each_model_of_the_readme_is_one_and_its_origin_may_be_called() {
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+        let readme = std::fs::read_to_string(readme).expect("there is a README");
+        let mut origins = Vec::new();
+        for block in readme.split("```dotenv\n").skip(1) {
+            let lines = block.split("```").next().expect("a block has an end");
+            let pairs = dotenvy::from_read_iter(lines.as_bytes());
+            let pairs: BTreeMap<_, _> = pairs.map(|pair| pair.expect("NAME=value")).collect();
+            let settings = Settings::from_pairs(&pairs).expect("valid");
+            assert!(settings.has_model(), "{lines}");
+            let variables = settings.spin_variables(None);
+            origins.extend(variables.get("SPIN_VARIABLE_OPENAI_ORIGIN").cloned());
+        }
+        let expected = [
+            "http://127.0.0.1:11434",
+            "https://api.groq.com",
+            "https://generativelanguage.googleapis.com",
+            "http://127.0.0.1:8000",
+        ];
+        assert_eq!(origins, expected);
+    }
 }

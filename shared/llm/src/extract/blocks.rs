@@ -5,6 +5,8 @@ use super::python;
 /// A fenced block of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
+    /// The first word of its tag, in lower case; empty without one.
+    pub(crate) language: String,
     /// What its tag says that it holds.
     pub(crate) kind: Kind,
     /// Its lines, without the indentation of its fence.
@@ -175,7 +177,9 @@ pub(crate) fn blocks(answer: &str) -> Vec<Block> {
             text.push('\n');
             text.push_str(end.last);
         }
+        let language = opening.tag.split([' ', ',', '{', ':']).next();
         blocks.push(Block {
+            language: language.unwrap_or_default().to_lowercase(),
             kind,
             text,
             is_closed: end.is_closed,

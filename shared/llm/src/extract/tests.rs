@@ -241,3 +241,22 @@ proptest! {
         prop_assert!(matches!(found, Ok(_) | Err(LlmError::CutOff | LlmError::NoCode)));
     }
 }
+
+#[test]
+fn all_blocks_of_any_language_are_found_with_what_they_are_called() {
+    let answer = "First:\r\n```bash\r\ncargo new x\r\n```\nThen\n~~~Rust,ignore\nfn main() {}\n\n~~~\n```\nx\n```\n```\n```\n";
+    let found = code_blocks(answer);
+    let found: Vec<_> = found
+        .iter()
+        .map(|block| (block.language.as_str(), block.code.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("bash", "cargo new x\n"),
+            ("rust", "fn main() {}\n"),
+            ("", "x\n")
+        ]
+    );
+    assert_eq!(code_blocks("no code"), []);
+}
