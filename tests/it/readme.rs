@@ -18,7 +18,8 @@ fn blocks_below(heading: &str, language: &str) -> Vec<String> {
         .split("\n## ")
         .next()
         .expect("a text has a beginning");
-    let blocks = section.split(&format!("```{language}\n")).skip(1);
+    let fence = format!("```{language}\n");
+    let blocks = section.split(&fence).skip(1);
     blocks
         .filter_map(|block| block.split("```").next())
         .map(str::to_owned)
