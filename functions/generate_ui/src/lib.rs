@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 
-/// The most bytes of a prompt.
-const PROMPT_LIMIT: usize = 32 * 1024;
-
 #[derive(Deserialize)]
 struct GenerateRequest {
     prompt: String,
@@ -102,14 +99,10 @@ async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Re
 
 /// What the types do not check.
 fn checked(request: GenerateRequest) -> Result<GenerateRequest, HttpError> {
-    if request.prompt.trim().is_empty() {
-        return Err(HttpError::unusable(
-            "`prompt` is empty: say in a sentence what to build",
-        ));
-    }
+    edge::prompt::check(&request.prompt)?;
     let length = request.prompt.len() + request.specification.as_ref().map_or(0, String::len);
-    if length > PROMPT_LIMIT {
-        return Err(HttpError::too_large(PROMPT_LIMIT));
+    if length > edge::prompt::LIMIT {
+        return Err(HttpError::too_large(edge::prompt::LIMIT));
     }
     Ok(request)
 }

@@ -3,7 +3,7 @@
 use llm::prompts::{AppPrompt, PROFILE_BYTES};
 use llm::specification::{self, Written};
 use llm::{Chat, Client, LlmConfig, LlmError, Message, Step, Usage};
-use model::event::{ClientGone, Event, EventSink};
+use model::event::EventSink;
 use model::ports::Outside;
 
 /// Roughly, where a server does not count them.
@@ -48,7 +48,7 @@ impl<'a, O: Outside> Asker<'a, O> {
         events: &mut impl EventSink,
     ) -> Result<String, LlmError> {
         self.require_budget()?;
-        let tell = async |heard: Step<'_>| hear(events, "specification", heard).await;
+        let tell = async |heard: Step<'_>| llm::pass_on(events, "specification", heard).await;
         let Written {
             specification,
             usage,
@@ -66,7 +66,7 @@ impl<'a, O: Outside> Asker<'a, O> {
         events: &mut impl EventSink,
     ) -> Result<String, LlmError> {
         self.require_budget()?;
-        let tell = async |heard: Step<'_>| hear(events, during, heard).await;
+        let tell = async |heard: Step<'_>| llm::pass_on(events, during, heard).await;
         let chat = |bytes| Chat::of(messages(bytes));
         let completion = self
             .client
@@ -100,30 +100,4 @@ impl<'a, O: Outside> Asker<'a, O> {
         sum.prompt_tokens += usage.prompt_tokens;
         sum.completion_tokens += usage.completion_tokens;
     }
-}
-
-/// Passes on what is heard of the model.
-async fn hear(
-    events: &mut impl EventSink,
-    during: &'static str,
-    heard: Step<'_>,
-) -> Result<(), ClientGone> {
-    let message = match heard {
-        Step::Delta(text) => {
-            let text = text.to_owned();
-            let delta = match during {
-                "specification" => Event::TextDelta { text },
-                _ => Event::CodeDelta { text },
-            };
-            return events.emit(delta).await;
-        }
-        Step::Waiting => return events.keep_alive().await,
-        Step::Anew => "the model began its answer again".to_owned(),
-        Step::Retrying { reason, pause } => {
-            format!("{reason}; asking again in {:.1} s", pause.as_secs_f64())
-        }
-        Step::Continuing(reason) => format!("{reason}; asking the model to go on"),
-    };
-    let step = during;
-    events.emit(Event::Progress { step, message }).await
 }
