@@ -5,18 +5,10 @@ use futures_util::StreamExt as _;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::model::impatient;
+
 const ANSWER: &str =
     "It prints a square.\n\n```python\nprint(7 * 7)\n```\n\nRun it with Python. Grüße!\n";
-
-async fn with(model: &ScriptedModel) -> Conductor {
-    Conductor::start()
-        .with_model(model)
-        .with_variable("llm_operation_timeout_seconds", "2")
-        .with_variable("llm_total_timeout_seconds", "6")
-        .with_variable("llm_max_retries", "1")
-        .without_sandbox()
-        .await
-}
 
 /// A request for a square.
 fn square(conductor: &Conductor) -> RequestBuilder {
@@ -32,7 +24,7 @@ async fn text(conductor: &Conductor) -> Reply {
 #[tokio::test]
 async fn an_answer_comes_as_text_as_events_and_as_a_document() {
     let model = ScriptedModel::deciding(|_| Answer::text(ANSWER)).await;
-    let conductor = with(&model).await;
+    let conductor = impatient(&model).await;
     let plain = text(&conductor).await;
     assert_eq!((plain.status, plain.body.as_str()), (200, ANSWER));
     assert_eq!(plain.header("content-type"), "text/plain; charset=utf-8");
@@ -98,7 +90,7 @@ async fn text_is_passed_on_while_the_model_still_writes_and_who_leaves_ends_its_
 #[tokio::test]
 async fn wrong_requests_are_refused_before_a_model_is_paid() {
     let model = ScriptedModel::saying([]).await;
-    let conductor = with(&model).await;
+    let conductor = impatient(&model).await;
     for (request, status, code) in [
         (json!({"prompt": ""}), 422, "unusable"),
         (json!({"prompt": "x".repeat(33_000)}), 413, "too_large"),
@@ -228,7 +220,7 @@ async fn a_failure_before_the_first_word_has_its_own_status() {
     ];
     for (answer, status, code, word) in cases {
         let model = ScriptedModel::deciding(move |_| answer.clone()).await;
-        let conductor = with(&model).await;
+        let conductor = impatient(&model).await;
         let reply = text(&conductor).await;
         let message = reply.error(status, code);
         assert!(message.contains(word), "`{word}` is not in: {message}");
@@ -253,7 +245,7 @@ async fn broken(first: Answer, then: Answer) -> (String, Vec<Value>) {
         }
     })
     .await;
-    let conductor = with(&model).await;
+    let conductor = impatient(&model).await;
     let plain = text(&conductor).await;
     assert_eq!(plain.status, 200);
     let events = conductor.events(square(&conductor)).await.rest().await;
@@ -321,7 +313,7 @@ async fn a_broken_stream_is_continued_once_and_nothing_is_doubled() {
             }
         })
         .await;
-        let conductor = with(&model).await;
+        let conductor = impatient(&model).await;
         assert_eq!(text(&conductor).await.body, ANSWER);
         assert_eq!(model.requests().len(), 2);
     }
@@ -337,7 +329,7 @@ async fn a_model_that_wants_to_be_left_alone_is_asked_again_and_one_without_stre
         Answer::text(ANSWER).without_streaming(),
     ])
     .await;
-    let conductor = with(&model).await;
+    let conductor = impatient(&model).await;
     let events = conductor.events(square(&conductor)).await.rest().await;
     let told = &events[0].data["message"];
     let told = told.as_str().expect("a message");
