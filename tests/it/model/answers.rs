@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use e2e::{Answer, Conductor, ScriptedModel};
 use serde_json::{Value, json};
 
-use super::{ask, clock, fails, fails_twice};
+use super::{ask, clock, fails, fails_twice, fenced};
 use crate::programs::STREAMLIT_SQUARE;
 
 /// Each of these answers holds the same program, however it comes.
