@@ -26,6 +26,8 @@ JSON_BYTES = 1_000_000
 # What waits for its reader before the program has to wait: characters of a stream, and messages.
 UNREAD_TEXT = 256 * 1024
 UNREAD_MESSAGES = 16
+# A kernel that has had nothing to do for so long gives memory back.
+REST_SECONDS = 2
 # The service takes no more than 64 MiB; what frames a message needs a little of that.
 MESSAGE_BYTES = 63 << 20
 
@@ -311,6 +313,22 @@ def wake_on_signals():
     asyncio.get_running_loop().add_signal_handler(signal.SIGURG, lambda: None)
 
 
+class Rest:
+    """Once the kernel rests, drops its copies of what it shares with whom it was forked from."""
+
+    def __init__(self):
+        # Whoever has the libraries is a finder, too.
+        finders = (getattr(finder, "give_back", None) for finder in sys.meta_path)
+        self.give_back = next(filter(None, finders), None)
+        self.timer = None
+
+    def begin(self):
+        if self.timer:
+            self.timer.cancel()
+        if self.give_back:
+            self.timer = asyncio.get_running_loop().call_later(REST_SECONDS, self.give_back)
+
+
 def leave():
     """End a forked copy of the kernel, with nothing run that belongs to the kernel."""
     try:
@@ -343,6 +361,8 @@ def main(settings):
     from tornado.ioloop import IOLoop
     from traitlets.config import Config
 
+    rest = Rest()
+
     class Kernel(IPythonKernel):
         async def execute_request(self, stream, ident, parent):
             metadata = parent.get("metadata") or {}
@@ -358,6 +378,7 @@ def main(settings):
                 # The code may have forked. A copy that comes out here would serve the same sockets.
                 if os.getpid() != kernel:
                     leave()
+                rest.begin()
 
     class App(IPKernelApp):
         # The service knows the sockets already, so there is no connection file.
@@ -414,6 +435,7 @@ def main(settings):
         0, AfterImport({"plotly.io._renderers": adapt_plotly, "PIL.Image": adapt_pillow})
     )
     IOLoop.current().add_callback(wake_on_signals)
+    IOLoop.current().add_callback(rest.begin)
     os.write(ready, b"ready\n")
     os.close(ready)
     app.start()

@@ -33,7 +33,8 @@ use crate::wire;
 
 /// The program, and the parts that it is given, in the order in which they need each other.
 const BOOTSTRAP: &str = include_str!("../python/zygote/bootstrap.py");
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
+    ("pages", include_str!("../python/zygote/pages.py")),
     ("warm_up", include_str!("../python/zygote/warm_up.py")),
     ("shelf", include_str!("../python/zygote/shelf.py")),
     ("confine", include_str!("../python/zygote/confine.py")),
@@ -44,6 +45,8 @@ const PARTS: [(&str, &str); 6] = [
     ("fresh", include_str!("../python/zygote/fresh.py")),
     ("zygote", include_str!("../python/zygote/zygote.py")),
 ];
+/// The part that is not Python: a library, as a file.
+const PAGES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pages.so"));
 /// What it imports.
 const LIBRARIES: &str = include_str!("../python/zygote/libraries.txt");
 
@@ -210,7 +213,11 @@ async fn live(start: &Start, channel: &watch::Sender<Option<Channel>>) -> io::Re
     }
     let usual = || LIBRARIES.split_whitespace().map(str::to_owned).collect();
     let libraries = start.preload.clone().unwrap_or_else(usual);
-    let parts = json!({ "parts": PARTS, "libraries": libraries });
+    let pages = start.scratch.join("pages.so");
+    // Whoever has the old one mapped keeps it.
+    let _ = std::fs::remove_file(&pages);
+    std::fs::write(&pages, PAGES)?;
+    let parts = json!({ "parts": PARTS, "libraries": libraries, "pages": pages });
     let started = std::time::Instant::now();
     let hello = tokio::task::spawn_blocking(move || -> io::Result<UnixStream> {
         wire::send(&ours, &parts, &[])?;

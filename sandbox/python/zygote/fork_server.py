@@ -27,6 +27,8 @@ import socket
 import struct
 
 BACKLOG = 128
+# After a start, until it gives back what that has copied of the shared memory.
+REST_MS = 1000
 # The kernel's own limit per message.
 DESCRIPTORS = 253
 LONGEST = 16 << 20
@@ -135,6 +137,7 @@ def serve(listener, shelf, fresh):
     poll.register(woken, select.POLLIN)
     poll.register(listener, select.POLLIN)
     connections, programs = {}, {}
+    rested = shelf.give_back is None
 
     def drop(connection):
         poll.unregister(connection.socket)
@@ -145,7 +148,12 @@ def serve(listener, shelf, fresh):
         connection.close()
 
     while True:
-        for descriptor, _ in poll.poll():
+        events = poll.poll(None if rested else REST_MS)
+        rested = shelf.give_back is None
+        if not events and not rested:
+            shelf.give_back()
+            rested = True
+        for descriptor, _ in events:
             if descriptor == woken:
                 try:
                     os.read(woken, 4096)

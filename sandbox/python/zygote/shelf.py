@@ -159,6 +159,8 @@ class Shelf:
         self.placed = frozenset()
         self.path = None
         self.verdicts = {}
+        # Drops copies of memory that are equal to what all share; None where that cannot be had.
+        self.give_back = None
 
     def stow(self, observer):
         """Take everything that a fresh interpreter does not have out of `sys.modules`."""

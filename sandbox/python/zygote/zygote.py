@@ -22,6 +22,7 @@ import warnings
 import conductor_confine as confine
 import conductor_fork_server as fork_server
 import conductor_fresh as fresh
+import conductor_pages as pages_part
 import conductor_shelf as shelf_part
 import conductor_warm_up as warm_up
 
@@ -35,7 +36,7 @@ def serve(channel, baseline, settings):
     sys.path.pop(0)  # the working directory, which the program may have, but not the zygote
     confine.die_with_parent()
     confine.adopt_orphans()
-    shelf = load(baseline, settings["libraries"])
+    shelf = load(baseline, settings["libraries"], settings["pages"])
     # Ends of children are nobody's concern here: the system forgets them at once.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -88,8 +89,13 @@ def serve(channel, baseline, settings):
     return fork_server.serve(listener, shelf, fresh)
 
 
-def load(baseline, libraries):
+def load(baseline, libraries, pages):
     """Import the libraries and put them on the shelf."""
+    try:
+        pages = pages_part.Pages(pages)
+    except OSError as error:
+        print(f"zygote: programs share less memory: {error}", file=sys.stderr, flush=True)
+        pages = None
     filters = list(warnings.filters)
     effects = {}
     with shelf_part.Observer() as observer:
@@ -119,13 +125,20 @@ def load(baseline, libraries):
     shelf = shelf_part.Shelf(baseline)
     fresh.prepare(shelf, effects)
     shelf.stow(observer)
+    # Each of its thousands of entries holds a name, and to replace one writes to two of them.
+    sys._clear_type_cache()
     gc.collect()
     # The collector must not touch what all children share; nor must the end of a child.
     gc.freeze()
     confine.gather_pages()
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(shelf.modules))
-    for part in ("zygote", "confine", "fork_server", "fresh", "shelf", "warm_up"):
+    for part in ("zygote", "confine", "fork_server", "fresh", "pages", "shelf", "warm_up"):
         sys.modules.pop("conductor_" + part)
+    if pages:
+        shelf.give_back = pages.give_back
+        pages.fill()
+        gc.freeze()
+        pages.settle()
     return shelf
 
 

@@ -91,6 +91,55 @@ print(open(\"/proc/self/limits\").read(), open(\"/proc/self/mountinfo\").read(),
     );
 }
 
+/// Looks at every name of every module, which counts references in their pages, and lets go again.
+const LOOK: &str = "
+import ctypes, sys
+import IPython
+give_back = next(finder.give_back for finder in sys.meta_path if hasattr(finder, 'give_back'))
+def look():
+    seen = [thing for module in list(sys.modules.values()) for thing in vars(module).values()]
+    return len(seen)
+look()
+give_back()
+";
+
+#[tokio::test]
+async fn what_a_program_has_only_looked_at_is_shared_again() {
+    let service = Service::start_with_zygote(&[FEW_LIBRARIES]);
+    let sandbox = service.create().await;
+    let script = "
+names = look()
+given = give_back()
+again = give_back()
+print(given > 20, again < given / 4, look() == names)
+import IPython.core.interactiveshell
+print(IPython.core.interactiveshell.InteractiveShell().run_cell('6 * 7').result)";
+    let output = sandbox.python(&[LOOK, script].concat()).await;
+    let expected = "True True True\nOut[1]: 42\n42\n";
+    assert_eq!(output.stdout, expected, "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn what_programs_share_none_of_them_can_change() {
+    let service = Service::start_with_zygote(&[FEW_LIBRARIES]);
+    let sandbox = service.create().await;
+    let script = "
+shared = [line.split() for line in open('/proc/self/maps') if 'python-zygote' in line]
+print(sorted({rights for _, rights, *_ in shared}))
+libc = ctypes.CDLL(None, use_errno=True)
+for area in (area for area, rights, *_ in shared if rights.endswith('s')):
+    start, end = (int(number, 16) for number in area.split('-'))
+    print(libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), 3), ctypes.get_errno())
+import glob
+for name in glob.glob('/proc/self/map_files/*'):
+    try: open(name, 'r+b').write(b'x')
+    except OSError: pass
+    else: print('written')";
+    let output = sandbox.python(&[LOOK, script].concat()).await;
+    let expected = format!("['r--s', 'rw-p']\n-1 {}\n", libc::EACCES);
+    assert_eq!(output.stdout, expected, "{}", output.stderr);
+}
+
 #[tokio::test]
 async fn programs_signal_each_other_however_they_were_started() {
     let service = Service::start_with_zygote(&[FEW_LIBRARIES]);

@@ -225,7 +225,7 @@ def _clean(summary, app_path, seen):
 
     folder = os.path.dirname(app_path) + os.sep
     here = os.path.dirname(os.path.abspath(__file__))
-    ours = [os.path.join(here, f"conductor_{part}.py") for part in ("launch", "app", "idle")]
+    ours = [os.path.join(here, f"conductor_{part}.py") for part in ("launch", "app", "idle", "memory")]
     frames = [frame for frame in summary.stack if os.path.abspath(frame.filename) not in ours]
     own = [frame.filename == app_path for frame in frames]
     summary.stack[:] = frames[own.index(True) :] if any(own) else frames

@@ -8,9 +8,16 @@ there: such an app works, and uses some more of the processor.
 
 import asyncio
 import functools
+import time
+
+from conductor_memory import give_back_memory
 
 # In case that something else than what is waited for matters, too: stopping, for one.
 LOOK_SECONDS = 1
+# After so long without a visitor, an app gives memory back.
+REST_SECONDS = 2
+# The same under visitors who only look on: so often, if so much was done meanwhile.
+VISITED_SECONDS, WORKED_SECONDS = 10, 0.05
 
 
 class Bell:
@@ -41,6 +48,22 @@ def wake(rung):
         rung.set_result(None)
 
 
+class Rest:
+    """Gives memory back after work, once."""
+
+    def __init__(self):
+        self.worked = 0
+        self.since = time.monotonic()
+
+    def goes_on(self, seconds):
+        """Called again and again: gives back what the work before took, if that was long ago."""
+        if time.process_time() < self.worked + WORKED_SECONDS:
+            self.since = time.monotonic()
+        elif time.monotonic() > self.since + seconds:
+            give_back_memory()
+            self.worked = time.process_time()
+
+
 def uvicorn_waits():
     """The server's loop stands still while it has no connection."""
     import uvicorn
@@ -68,13 +91,15 @@ def uvicorn_waits():
         connections = server.server_state.connections
         if not isinstance(connections, Connections) or getattr(server.config, "callback_notify", None):
             return await main_loop(server)
-        ticks = 0
+        ticks, rest = 0, Rest()
         while not await server.on_tick(ticks):
             if connections:
                 await asyncio.sleep(0.1)
                 ticks += 1
+                rest.goes_on(VISITED_SECONDS)
             else:
                 await connections.bell.wait(LOOK_SECONDS)
+                rest.goes_on(REST_SECONDS)
                 ticks = 0  # which brings the date of its answers up to date
         return None
 

@@ -405,6 +405,8 @@ class Supervisor:
                 pid=run.pid,
                 seconds=round(time.monotonic() - run.started, 3),
             )
+            from conductor_memory import give_back_memory
+
             give_back_memory()
         restarts = []
         while run.exit_code is None:
@@ -463,16 +465,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("0.0.0.0", 0))
         return probe.getsockname()[1]
-
-
-def give_back_memory():
-    """To the system: what the start took is not needed to wait. Where there is no glibc, it stays."""
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).malloc_trim(0)
-    except (ImportError, OSError, AttributeError):
-        pass
 
 
 class Options:

@@ -1,0 +1,77 @@
+"""Python's memory in a file of which every program has the pages that it has not changed (`pages.rs`)."""
+
+import ctypes
+import resource
+import sys
+
+PAGE = 4096
+# Python's own allocator serves what is not larger, in steps of so many bytes.
+LARGEST, STEP = 512, 16
+BATCH = 64
+
+
+class Pages:
+    """The library and its file."""
+
+    def __init__(self, path):
+        if resource.getpagesize() != PAGE:
+            raise OSError(f"pages of {resource.getpagesize()} bytes")
+        # One that keeps the interpreter's lock.
+        self.library = ctypes.PyDLL(path)
+        self.library.conductor_give_back.restype = ctypes.c_ssize_t
+        self.library.conductor_empty.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.library.conductor_holds.argtypes = [ctypes.c_void_p]
+        self.library.conductor_holds.restype = ctypes.c_bool
+        if self.library.conductor_begin():
+            raise OSError("no room for Python's objects")
+        self.give_back = self.library.conductor_give_back
+
+    def fill(self):
+        """Leave no free place between objects: what programs make lies together, elsewhere.
+
+        So a page in which a library's objects lie changes only with them.
+        """
+        self.library.conductor_end()
+        # Wholly free pools go to those that fill them best.
+        for size in range(LARGEST, 0, -STEP):
+            self.fill_size(size)
+
+    def fill_size(self, size):
+        make, holds = maker(size), self.library.conductor_holds
+        mine = []
+        while True:
+            batch = [make() for _ in range(BATCH)]
+            inside = [each for each in batch if holds(id(each))]
+            mine += inside
+            if len(inside) < BATCH:
+                break
+        # Kept for good, and never looked at again, by the collector neither.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(mine))
+        ctypes.pythonapi.PyObject_GC_UnTrack(ctypes.py_object(mine))
+        self.empty(sorted(map(id, mine)), size)
+
+    def empty(self, places, size):
+        """Give memory back that nobody needs: nobody looks at these objects."""
+        start = end = 0
+        for place in [*places, sys.maxsize]:
+            if place != end:
+                first, last = -(-start // PAGE) * PAGE, end // PAGE * PAGE
+                if last > first:
+                    self.library.conductor_empty(first, last - first)
+                start = place
+            end = place + size
+
+    def settle(self):
+        step = self.library.conductor_settle()
+        if step:
+            # Half of the memory may be in one state, half in the other.
+            sys.exit(f"zygote: Python's memory cannot be shared: step {step} failed")
+
+
+def maker(size):
+    """A function that makes an object of so many bytes, in the allocator's own steps."""
+    if size == 16:
+        return object
+    if size == 32:
+        return iter(range(10**9, 2**30)).__next__
+    return lambda: bytes(size - bytes.__basicsize__)
