@@ -28,7 +28,6 @@ static ORIGINALS: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 
 const PROT_READ: c_int = 1;
 const PROT_WRITE: c_int = 2;
-const MAP_SHARED: c_int = 1;
 const MAP_PRIVATE: c_int = 2;
 const MAP_FIXED: c_int = 0x10;
 const MAP_ANONYMOUS: c_int = 0x20;
@@ -167,6 +166,9 @@ pub unsafe extern "C" fn conductor_empty(address: *mut c_void, length: usize) {
 #[unsafe(no_mangle)]
 pub extern "C" fn conductor_settle() -> c_int {
     let (start, taken) = (START.load(Relaxed).cast::<c_void>(), TAKEN.load(Relaxed));
+    if taken == 0 {
+        return 0;
+    }
     // SAFETY: what is mapped over the range is what was there, so every object stays as it is.
     unsafe {
         let file = memfd_create(c"python-zygote".as_ptr(), MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -198,7 +200,8 @@ pub extern "C" fn conductor_settle() -> c_int {
         if fcntl(file, F_ADD_SEALS, SEALS) != 0 {
             return 4;
         }
-        let originals = mmap(ptr::null_mut(), taken, PROT_READ, MAP_SHARED, file, 0);
+        // Private, too: older kernels share nothing of a sealed file, though only to be read.
+        let originals = mmap(ptr::null_mut(), taken, PROT_READ, MAP_PRIVATE, file, 0);
         if failed(originals) {
             return 5;
         }

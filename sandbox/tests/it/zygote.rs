@@ -122,22 +122,30 @@ print(IPython.core.interactiveshell.InteractiveShell().run_cell('6 * 7').result)
 #[tokio::test]
 async fn what_programs_share_none_of_them_can_change() {
     let service = Service::start_with_zygote(&[FEW_LIBRARIES]);
-    let sandbox = service.create().await;
-    let script = "
-shared = [line.split() for line in open('/proc/self/maps') if 'python-zygote' in line]
-print(sorted({rights for _, rights, *_ in shared}))
-libc = ctypes.CDLL(None, use_errno=True)
-for area in (area for area, rights, *_ in shared if rights.endswith('s')):
-    start, end = (int(number, 16) for number in area.split('-'))
-    print(libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), 3), ctypes.get_errno())
-import glob
-for name in glob.glob('/proc/self/map_files/*'):
-    try: open(name, 'r+b').write(b'x')
-    except OSError: pass
-    else: print('written')";
-    let output = sandbox.python(&[LOOK, script].concat()).await;
-    let expected = format!("['r--s', 'rw-p']\n-1 {}\n", libc::EACCES);
-    assert_eq!(output.stdout, expected, "{}", output.stderr);
+    let (scribbler, other) = (service.create().await, service.create().await);
+    let originals = [
+        LOOK,
+        "
+import hashlib
+for line in open('/proc/self/maps'):
+    area, rights, *_ = line.split()
+    if 'python-zygote' in line and 'w' not in rights:
+        start, end = (int(number, 16) for number in area.split('-'))
+        print(hashlib.sha256(ctypes.string_at(start, end - start)).hexdigest(), rights)
+",
+    ]
+    .concat();
+    let scribble = "
+libc = ctypes.CDLL(None)
+print(libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), 3))
+ctypes.memset(start, 85, end - start)
+import os
+os._exit(0)";
+    let before = other.python(&originals).await;
+    assert!(before.stdout.ends_with(" r--p\n"), "{before:?}");
+    let scribbled = scribbler.python(&[&originals, scribble].concat()).await;
+    assert_eq!(scribbled.stdout, [&before.stdout, "0\n"].concat());
+    assert_eq!(other.python(&originals).await.stdout, before.stdout);
 }
 
 #[tokio::test]
