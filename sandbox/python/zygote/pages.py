@@ -1,13 +1,18 @@
 """Python's memory in a file of which every program has the pages that it has not changed (`pages.rs`)."""
 
 import ctypes
+import logging
 import resource
 import sys
+import threading
 
 PAGE = 4096
 # Python's own allocator serves what is not larger, in steps of so many bytes.
 LARGEST, STEP = 512, 16
 BATCH = 64
+RLOCK = type(threading.RLock())
+# What `malloc` is asked for a lock, and how many free places of that size there may be.
+LOCK_BYTES, FREE_PLACES = 32, 20000
 
 
 class Pages:
@@ -60,6 +65,17 @@ class Pages:
                     self.library.conductor_empty(first, last - first)
                 start = place
             end = place + size
+
+    def gather_locks(self):
+        """Have the locks of log handlers lie together: every fork makes those of all of them anew."""
+        handlers = list(getattr(logging, "_at_fork_reinit_lock_weakset", ()))
+        # The memory of the locks themselves is not Python's: beyond its free places it is in one piece.
+        malloc = ctypes.CDLL(None).malloc
+        for _ in range(FREE_PLACES):
+            malloc(LOCK_BYTES)
+        for handler in handlers:
+            if type(handler.lock) is RLOCK:
+                handler.createLock()
 
     def settle(self):
         step = self.library.conductor_settle()

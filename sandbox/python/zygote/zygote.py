@@ -137,6 +137,7 @@ def load(baseline, libraries, pages):
     if pages:
         shelf.give_back = pages.give_back
         pages.fill()
+        pages.gather_locks()
         gc.freeze()
         pages.settle()
     return shelf

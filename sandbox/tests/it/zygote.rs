@@ -111,11 +111,11 @@ async fn what_a_program_has_only_looked_at_is_shared_again() {
 names = look()
 given = give_back()
 again = give_back()
-print(given > 20, again < given / 4, look() == names)
+print(given > 20, again < given / 4, look() >= names)
 import IPython.core.interactiveshell
 print(IPython.core.interactiveshell.InteractiveShell().run_cell('6 * 7').result)";
     let output = sandbox.python(&[LOOK, script].concat()).await;
-    let expected = "True True True\nOut[1]: 42\n42\n";
+    let expected = "True True True\nOut[0]: 42\n42\n";
     assert_eq!(output.stdout, expected, "{}", output.stderr);
 }
 
@@ -139,6 +139,7 @@ for line in open('/proc/self/maps'):
 libc = ctypes.CDLL(None)
 print(libc.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(end - start), 3))
 ctypes.memset(start, 85, end - start)
+sys.stdout.flush()
 import os
 os._exit(0)";
     let before = other.python(&originals).await;
