@@ -19,6 +19,8 @@ for name, text in settings.pop("parts"):
     part = type(sys)("conductor_" + name)
     sys.modules[part.__name__] = part
     exec(compile(text, f"<conductor {name}>", "exec"), part.__dict__)
+    if name == "pages":
+        part.begin(settings.pop("pages"))
 del name, text, length, part, json, struct, socket
 
 # Returns in a process that is to run a program, and in no other.

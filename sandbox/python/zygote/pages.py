@@ -1,26 +1,44 @@
 """Python's memory in a file of which every program has the pages that it has not changed (`pages.rs`)."""
 
+import _thread
 import ctypes
-import logging
-import resource
+import os
 import sys
-import threading
 
 PAGE = 4096
 # Python's own allocator serves what is not larger, in steps of so many bytes.
 LARGEST, STEP = 512, 16
 BATCH = 64
-RLOCK = type(threading.RLock())
+RLOCK = _thread.RLock
 # What `malloc` is asked for a lock, and how many free places of that size there may be.
 LOCK_BYTES, FREE_PLACES = 32, 20000
+
+# Those of this process; None if it has none.
+pages = None
+
+
+def begin(path):
+    """First of all, for as much as possible to lie there."""
+    global pages
+    try:
+        pages = Pages(path)
+    except OSError as error:
+        print(f"zygote: programs share less memory: {error}", file=sys.stderr, flush=True)
+
+
+def forget_attributes():
+    """Empty the interpreter's cache, whose thousands of entries hold names: to replace one writes to two."""
+    clear = getattr(sys, "_clear_type_cache", None)
+    if clear:
+        clear()
 
 
 class Pages:
     """The library and its file."""
 
     def __init__(self, path):
-        if resource.getpagesize() != PAGE:
-            raise OSError(f"pages of {resource.getpagesize()} bytes")
+        if os.sysconf("SC_PAGE_SIZE") != PAGE:
+            raise OSError("pages of another size")
         # One that keeps the interpreter's lock.
         self.library = ctypes.PyDLL(path)
         self.library.conductor_give_back.restype = ctypes.c_ssize_t
@@ -29,7 +47,11 @@ class Pages:
         self.library.conductor_holds.restype = ctypes.c_bool
         if self.library.conductor_begin():
             raise OSError("no room for Python's objects")
-        self.give_back = self.library.conductor_give_back
+
+    def give_back(self):
+        """Drop the copies that are equal to what all share. Returns how many there were."""
+        forget_attributes()
+        return self.library.conductor_give_back()
 
     def fill(self):
         """Leave no free place between objects: what programs make lies together, elsewhere.
@@ -68,6 +90,8 @@ class Pages:
 
     def gather_locks(self):
         """Have the locks of log handlers lie together: every fork makes those of all of them anew."""
+        import logging
+
         handlers = list(getattr(logging, "_at_fork_reinit_lock_weakset", ()))
         # The memory of the locks themselves is not Python's: beyond its free places it is in one piece.
         malloc = ctypes.CDLL(None).malloc

@@ -36,7 +36,7 @@ def serve(channel, baseline, settings):
     sys.path.pop(0)  # the working directory, which the program may have, but not the zygote
     confine.die_with_parent()
     confine.adopt_orphans()
-    shelf = load(baseline, settings["libraries"], settings["pages"])
+    shelf = load(baseline, settings["libraries"])
     # Ends of children are nobody's concern here: the system forgets them at once.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -89,13 +89,8 @@ def serve(channel, baseline, settings):
     return fork_server.serve(listener, shelf, fresh)
 
 
-def load(baseline, libraries, pages):
+def load(baseline, libraries):
     """Import the libraries and put them on the shelf."""
-    try:
-        pages = pages_part.Pages(pages)
-    except OSError as error:
-        print(f"zygote: programs share less memory: {error}", file=sys.stderr, flush=True)
-        pages = None
     filters = list(warnings.filters)
     effects = {}
     with shelf_part.Observer() as observer:
@@ -125,8 +120,7 @@ def load(baseline, libraries, pages):
     shelf = shelf_part.Shelf(baseline)
     fresh.prepare(shelf, effects)
     shelf.stow(observer)
-    # Each of its thousands of entries holds a name, and to replace one writes to two of them.
-    sys._clear_type_cache()
+    pages_part.forget_attributes()
     gc.collect()
     # The collector must not touch what all children share; nor must the end of a child.
     gc.freeze()
@@ -134,6 +128,7 @@ def load(baseline, libraries, pages):
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(shelf.modules))
     for part in ("zygote", "confine", "fork_server", "fresh", "pages", "shelf", "warm_up"):
         sys.modules.pop("conductor_" + part)
+    pages = pages_part.pages
     if pages:
         shelf.give_back = pages.give_back
         pages.fill()

@@ -119,6 +119,23 @@ print(IPython.core.interactiveshell.InteractiveShell().run_cell('6 * 7').result)
     assert_eq!(output.stdout, expected, "{}", output.stderr);
 }
 
+#[test]
+fn without_its_library_a_zygote_shares_less() {
+    let script = "import sys; sys.path.insert(0, sys.argv[1]); import pages
+pages.begin('/nowhere/pages.so')
+assert pages.pages is None
+del sys._clear_type_cache
+pages.forget_attributes()";
+    let output = std::process::Command::new("/usr/bin/python3")
+        .args(["-B", "-c", script])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/zygote"))
+        .output()
+        .expect("Python runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("programs share less memory"), "{said}");
+}
+
 #[tokio::test]
 async fn what_programs_share_none_of_them_can_change() {
     let service = Service::start_with_zygote(&[FEW_LIBRARIES]);

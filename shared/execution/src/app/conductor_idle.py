@@ -14,10 +14,10 @@ from conductor_memory import give_back_memory
 
 # In case that something else than what is waited for matters, too: stopping, for one.
 LOOK_SECONDS = 1
-# After so long without a visitor, an app gives memory back.
-REST_SECONDS = 2
-# The same under visitors who only look on: so often, if so much was done meanwhile.
-VISITED_SECONDS, WORKED_SECONDS = 10, 0.05
+# An app gives memory back after so long without a visitor, or with visitors who do nothing.
+REST_SECONDS, VISITED_SECONDS = 2, 10
+# Processor time from one look to the next that is more than looking takes, and what is worth it.
+BUSY_SECONDS, WORKED_SECONDS = 0.02, 0.05
 
 
 class Bell:
@@ -49,19 +49,20 @@ def wake(rung):
 
 
 class Rest:
-    """Gives memory back after work, once."""
+    """Gives memory back once after work, when nothing has happened for a while."""
 
     def __init__(self):
-        self.worked = 0
+        self.worked = self.given = 0
         self.since = time.monotonic()
 
     def goes_on(self, seconds):
-        """Called again and again: gives back what the work before took, if that was long ago."""
-        if time.process_time() < self.worked + WORKED_SECONDS:
-            self.since = time.monotonic()
-        elif time.monotonic() > self.since + seconds:
+        """Called again and again; `seconds` are how long a while is."""
+        worked = time.process_time()
+        if worked > self.worked + BUSY_SECONDS:
+            self.worked, self.since = worked, time.monotonic()
+        elif worked > self.given + WORKED_SECONDS and time.monotonic() > self.since + seconds:
             give_back_memory()
-            self.worked = time.process_time()
+            self.worked = self.given = time.process_time()
 
 
 def uvicorn_waits():
