@@ -310,6 +310,8 @@ pub extern "C" fn conductor_give_back() -> isize {
             page += read;
         }
         close(pagemap);
+        // Nor are the originals kept mapped twice.
+        madvise(originals.cast(), pages * PAGE, MADV_DONTNEED);
     }
     given
 }
