@@ -88,10 +88,8 @@ class Pages:
                 start = place
             end = place + size
 
-    def gather_locks(self):
+    def gather_locks(self, logging):
         """Have the locks of log handlers lie together: every fork makes those of all of them anew."""
-        import logging
-
         handlers = list(getattr(logging, "_at_fork_reinit_lock_weakset", ()))
         # The memory of the locks themselves is not Python's: beyond its free places it is in one piece.
         malloc = ctypes.CDLL(None).malloc

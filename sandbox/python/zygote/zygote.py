@@ -132,7 +132,7 @@ def load(baseline, libraries):
     if pages:
         shelf.give_back = pages.give_back
         pages.fill()
-        pages.gather_locks()
+        pages.gather_locks(shelf.get("logging"))
         gc.freeze()
         pages.settle()
     return shelf
