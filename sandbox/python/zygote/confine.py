@@ -136,7 +136,8 @@ def show_as(arguments):
     libc.prctl(PR_SET_NAME, ctypes.c_char_p(os.path.basename(arguments[0])[:15]), 0, 0, 0)
     text = b"".join(argument + b"\0" for argument in arguments)
     global shown  # the kernel reads it for as long as the process lives
-    shown = ctypes.create_string_buffer(text, len(text))
+    # More than Python's own allocator gives, whose memory is a file's: the kernel shows no such.
+    shown = ctypes.create_string_buffer(text, len(text) + 512)
     with open("/proc/self/stat", "rb") as stat:
         fields = stat.read().rpartition(b")")[2].split()
     # Field n of proc(5) is fields[n - 3] here.
