@@ -132,11 +132,15 @@ async function work(label, ask) {
   showAssumptions([]);
   result.output.clear();
   steps.begin(label);
+  const wasShown = result.isShown;
   byId("status").scrollIntoView({ block: "nearest" });
   try {
     const reply = await ask(onEvent, working.signal);
     await showReply(reply);
   } catch (error) {
+    // Half a program is none.
+    if (wasShown) result.code();
+    else result.hide();
     if (error.name === "AbortError") {
       steps.failed("Stopped");
     } else {
@@ -154,7 +158,11 @@ async function work(label, ask) {
 
 function onEvent(type, data) {
   if (type === "started") remember(data.session_id);
-  else if (type === "progress") steps.next(data.message);
+  else if (type === "progress") {
+    // What is checked is whole; what is written then is another program, or changes of this one.
+    if (data.step === "check") result.endWriting();
+    steps.next(data.message);
+  } else if (type === "code_delta") result.write(data.text);
   else if (type === "stdout" || type === "stderr") result.output.text(type, data.text);
   else if (type === "result") result.output.result(data.result);
 }

@@ -19,6 +19,8 @@ export class Result {
   #placeholder = byId("preview-placeholder");
   #select;
   #code = "";
+  /** What is being written, until the program is there. */
+  #draft = null;
   #url = null;
   #framework = null;
 
@@ -99,9 +101,32 @@ export class Result {
     return Boolean(this.#url);
   }
 
-  code(code) {
+  code(code = this.#code) {
     this.#code = code;
+    this.#draft = null;
     byId("code").replaceChildren(highlighted(code));
+  }
+
+  /** Shows a further piece of a program that is being written, where no app is to be seen yet. */
+  write(piece) {
+    const isFirst = this.#draft === null;
+    const isDrawn = !isFirst && this.#draft.isDrawn;
+    this.#draft = { text: (isFirst ? "" : this.#draft.text) + piece, isDrawn: false };
+    if (isFirst && !this.hasPreview) this.show("code");
+    if (!isFirst && !isDrawn) return;
+    // Tokens come faster than they can be seen.
+    requestAnimationFrame(() => {
+      if (!this.#draft) return;
+      this.#draft.isDrawn = true;
+      const page = byId("code");
+      page.textContent = this.#draft.text.replace(/^```.*\n?/gm, "");
+      page.parentElement.scrollTop = page.parentElement.scrollHeight;
+    });
+  }
+
+  /** What was written is whole, or given up. */
+  endWriting() {
+    this.#draft = null;
   }
 
   /** Lists the versions of a session's app; `chosen` is the one whose program is shown. */

@@ -1,7 +1,7 @@
 //! What people see: apps and the home page in a real Chromium.
 
 use e2e::pages::{GradioApp, HomePage, StreamlitApp};
-use e2e::{Browser, Conductor, seattle_weather};
+use e2e::{Answer, Browser, Conductor, ScriptedModel, seattle_weather};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 
@@ -69,6 +69,43 @@ async fn a_person_builds_a_dashboard_in_the_page() {
     app.open_the_sidebar().await;
     app.choose("Weather", "snow").await;
     app.has_metric("Rows", "26").await;
+}
+
+#[tokio::test]
+async fn a_person_watches_a_program_being_written_stops_it_and_has_it_written_again() {
+    let specification = || Answer::text("## Purpose\nIt shows squares.");
+    let pieces = || {
+        let lines = STREAMLIT_SQUARE.trim_start().split_inclusive('\n');
+        let lines = lines.map(str::to_owned);
+        std::iter::once("```python\n".to_owned())
+            .chain(lines)
+            .chain(["```\n".to_owned()])
+    };
+    let model = ScriptedModel::saying([
+        specification(),
+        Answer::tokens(pieces()).stalls_after(4),
+        specification(),
+        Answer::tokens(pieces()),
+    ])
+    .await;
+    let conductor = Conductor::start().with_model(&model).await;
+    let browser = Browser::start().await;
+    let home = HomePage::open(&browser, &conductor).await;
+    home.ask("squares in Streamlit").await;
+    home.has_code("st.title(\"Squares\")").await;
+    home.has_status("working").await;
+    home.stop_building().await;
+    home.has_status("failed").await;
+    assert!(!home.shows_a_result().await, "half a program is none");
+
+    home.ask("squares in Streamlit").await;
+    home.has_status("done").await;
+    home.enter_preview().await;
+    StreamlitApp::here(&browser)
+        .await
+        .shows("The area is 100.")
+        .await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test]

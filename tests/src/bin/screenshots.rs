@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use e2e::pages::{GradioApp, HomePage, StreamlitApp};
-use e2e::{Browser, Conductor, seattle_weather};
+use e2e::{Answer, Browser, Conductor, ScriptedModel, seattle_weather};
 use serde_json::json;
 
 const GRADIO: &str = "import gradio as gr\n\
@@ -47,6 +47,41 @@ async fn main() {
     }
     home(&camera, &conductor).await;
     dashboards(&camera, &conductor).await;
+    writing(&camera).await;
+}
+
+/// A program that a model is writing, and one that it mended.
+async fn writing(camera: &Camera<'_>) {
+    let fenced = |code: &str| format!("```python\n{code}\n```\n");
+    let lines = fenced(STREAMLIT);
+    let lines = lines.split_inclusive('\n').map(str::to_owned);
+    let specification = || Answer::text("## Purpose\nIt squares a number.");
+    let model = ScriptedModel::saying([
+        specification(),
+        Answer::tokens(lines).stalls_after(4),
+        specification(),
+        Answer::text(fenced(&STREAMLIT.replace("import streamlit as st", ""))),
+        Answer::text(fenced(STREAMLIT)),
+    ])
+    .await;
+    let conductor = Conductor::start().with_model(&model).await;
+    for (scheme, name) in [("light", "writing"), ("dark", "mended")] {
+        camera.browser.prefer_colours(scheme).await;
+        camera.browser.open("about:blank").await;
+        let page = HomePage::open(camera.browser, &conductor).await;
+        page.ask("squares").await;
+        if name == "writing" {
+            page.has_code("st.slider").await;
+        } else {
+            page.has_status("done").await;
+            page.enter_preview().await;
+            StreamlitApp::here(camera.browser)
+                .await
+                .has_metric("Area", "49")
+                .await;
+        }
+        camera.take(name).await;
+    }
 }
 
 async fn home(camera: &Camera<'_>, conductor: &Conductor) {

@@ -62,6 +62,29 @@ impl<'a> HomePage<'a> {
         self.click("build").await;
     }
 
+    /// Says what to build, without data.
+    pub async fn ask(&self, prompt: &str) {
+        self.click("tab-build").await;
+        self.fill("prompt", prompt).await;
+        self.click("build").await;
+    }
+
+    /// Clicks the button that began to build, which now stops it.
+    pub async fn stop_building(&self) {
+        self.click("build").await;
+    }
+
+    /// Waits until the program that is shown, or is being written, has a text in it.
+    pub async fn has_code(&self, text: &str) {
+        self.has_text("code", text).await;
+    }
+
+    /// Whether the panel of the result is to be seen.
+    pub async fn shows_a_result(&self) -> bool {
+        let script = "return !document.getElementById('result').hidden";
+        self.browser.run_with(script, vec![]).await == serde_json::Value::Bool(true)
+    }
+
     /// Waits until the work is over, well or not.
     pub async fn has_status(&self, state: &str) {
         self.browser
