@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 /// An endless loop that says, in a file, what became of it.
 const ENDLESS: &str = r#"
 import time
-print("running", flush=True)
 try:
+    print("running", flush=True)
     while True:
         time.sleep(0.05)
 except BaseException as error:

@@ -74,6 +74,7 @@ mod tests {
                 "conductor_app.py",
                 "conductor_idle.py",
                 "conductor_launch.py",
+                "conductor_memory.py",
                 "conductor_stopped.py"
             ]
         );
