@@ -16,9 +16,10 @@ use super::super::{Bar, Comparison, Effort, Report, Samples, Unit};
 use super::live_app::address;
 use crate::Conductor;
 
-/// Dashboards at once: as many as a small server holds. What is there before the first one is shared
+/// Dashboards at once. With twice as many, processes of their own keep two processors so busy that
+/// further ones do not start. What is there before the first one is shared
 /// by all.
-const DASHBOARDS: usize = 48;
+const DASHBOARDS: usize = 24;
 const GIBIBYTE: f64 = 1024.0;
 /// What a service ends by itself soon, such as a kernel that nobody uses, has ended after this.
 const SETTLING: Duration = Duration::from_secs(15);
