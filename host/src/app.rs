@@ -15,6 +15,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::files;
 use crate::guest::{self, Component, Guest, Services};
 use crate::key_value::Database;
+use crate::machine_code::MachineCode;
 use crate::manifest::{self, Manifest};
 use crate::outbound::OutboundClient;
 use crate::outbound::allowed_hosts::AllowedHosts;
@@ -46,6 +47,7 @@ impl App {
 
         let loader = Loader {
             engine,
+            code: MachineCode::open(&config.compiled_dir())?,
             linker,
             manifest: &manifest,
             variables,
@@ -85,20 +87,22 @@ impl App {
     }
 }
 
-/// Compiles the components of a manifest into the cache, and does no more.
+/// Compiles the components of a manifest into files, and does no more.
 pub fn compile(config: &Config) -> anyhow::Result<()> {
     let manifest = Manifest::read(&config.manifest)?;
     let engine = engine::new(config)?;
+    let code = MachineCode::open(&config.compiled_dir())?;
     for (id, declared) in &manifest.component {
-        compile_component(&engine, &manifest, declared)
+        compile_component(&engine, &code, &manifest, declared)
             .with_context(|| format!("component `{id}`"))?;
     }
     Ok(())
 }
 
-/// Compiles a component, or finds it in the cache: by its content, wasmtime's version and settings.
+/// Compiles a component, or finds what was compiled before.
 fn compile_component(
     engine: &Engine,
+    code: &MachineCode,
     manifest: &Manifest,
     declared: &manifest::Component,
 ) -> anyhow::Result<wasmtime::component::Component> {
@@ -108,8 +112,10 @@ fn compile_component(
         "there is no file {}; build the components first",
         path.display()
     );
-    wasmtime::component::Component::from_file(engine, &path)
-        .map_err(|error| anyhow!("could not compile {}: {error:#}", path.display()))
+    let wasm = std::fs::read(&path);
+    let wasm = wasm.with_context(|| format!("could not read {}", path.display()))?;
+    code.component(engine, &wasm)
+        .with_context(|| format!("could not compile {}", path.display()))
 }
 
 /// The environment over the `.env` file over the manifest's defaults.
@@ -165,6 +171,7 @@ fn open_database(state_dir: &Path) -> anyhow::Result<Database> {
 /// What loading every component needs.
 struct Loader<'a> {
     engine: Engine,
+    code: MachineCode,
     linker: Linker<Guest>,
     manifest: &'a Manifest,
     variables: Variables,
@@ -191,7 +198,7 @@ impl Loader<'_> {
     }
 
     fn link(&self, declared: &manifest::Component) -> anyhow::Result<ProxyPre<Guest>> {
-        let component = compile_component(&self.engine, self.manifest, declared)?;
+        let component = compile_component(&self.engine, &self.code, self.manifest, declared)?;
         let linked = self.linker.instantiate_pre(&component);
         linked.and_then(ProxyPre::new).map_err(|error| {
             anyhow!(

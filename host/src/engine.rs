@@ -1,14 +1,9 @@
-//! The wasmtime engine: pooled instances, a clock for the processor limit, compiled code on disk.
+//! The wasmtime engine: pooled instances, a clock for the processor limit.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use wasmtime::{
-    Cache, CacheConfig, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-};
+use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::Config;
 
@@ -29,33 +24,14 @@ pub(crate) fn new(config: &Config) -> anyhow::Result<Engine> {
     let mut settings = wasmtime::Config::new();
     settings
         .epoch_interruption(true)
-        .cache(Some(cache(&config.compiled_dir())?))
+        // Nobody looks at a component's stack from outside, and registering it reads all of it.
+        .native_unwind_info(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
     let engine = Engine::new(&settings).map_err(|error| {
         anyhow!("could not set up the instance pool: {error:#}; try a smaller --max-instances")
     })?;
     start_clock(&engine).context("could not start the clock thread")?;
     Ok(engine)
-}
-
-fn cache(directory: &Path) -> anyhow::Result<Cache> {
-    let directory = std::path::absolute(directory)?;
-    let made = std::fs::create_dir_all(&directory).and_then(|()| keep_to_ourselves(&directory));
-    made.with_context(|| format!("could not make the directory {} ours", directory.display()))?;
-    let mut config = CacheConfig::new();
-    config.with_directory(&directory);
-    Cache::new(config).map_err(|error| {
-        anyhow!(
-            "could not use {} for compiled code: {error:#}",
-            directory.display()
-        )
-    })
-}
-
-/// What lies in the directory is run as it is: nobody else may put anything there.
-fn keep_to_ourselves(directory: &Path) -> std::io::Result<()> {
-    // Only the owner, or root, may do this: another's directory is refused.
-    std::fs::set_permissions(directory, Permissions::from_mode(0o700))
 }
 
 fn pool(config: &Config) -> PoolingAllocationConfig {

@@ -29,6 +29,7 @@ mod headers;
 mod instance;
 mod key_value;
 mod limits;
+mod machine_code;
 pub mod manifest;
 mod outbound;
 mod output;
