@@ -57,7 +57,6 @@ impl Entered {
                 }
                 Ok(Err(EnterError::NotReady)) => {}
                 Ok(Err(error)) => {
-                    settled.send_replace(true);
                     tracing::warn!(
                         sandbox.id = this.sandbox,
                         %error,
