@@ -86,7 +86,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
             let _ = client.signal(sandbox, pid, "SIGNAL_SIGKILL").await;
         }
         Ok(report.unwrap_or_else(|| {
-            Ok(unfinished(format!(
+            Ok(CheckReport::unfinished(format!(
                 "the check did not end within {limit} s"
             )))
         })?)
@@ -112,7 +112,7 @@ async fn report_of<B: Body>(
             ProcessEvent::End(how) => {
                 return Ok(read(&written).unwrap_or_else(|| {
                     let last = complaint.lines().next_back().unwrap_or_default();
-                    unfinished(format!("the check did not report ({how}): {last}"))
+                    CheckReport::unfinished(format!("the check did not report ({how}): {last}"))
                 }));
             }
         }
@@ -129,16 +129,6 @@ fn read(written: &[u8]) -> Option<CheckReport> {
     let line = lines.find(|line| !line.is_empty())?;
     let report: Value = serde_json::from_slice(line).ok()?;
     (report["event"] == "checked").then(|| serde_json::from_value(report).ok())?
-}
-
-fn unfinished(notice: String) -> CheckReport {
-    CheckReport {
-        findings: Vec::new(),
-        notices: vec![notice],
-        complete: false,
-        output: String::new(),
-        seconds: 0.0,
-    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ const CHECK_LIMIT: Duration = Duration::from_secs(90);
 /// How often the client of a stream hears that work goes on.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
+/// A generated program runs with what its sandbox gives every program.
+static NO_VARIABLES: BTreeMap<String, String> = BTreeMap::new();
+
 /// A program and what it is built with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
@@ -94,28 +97,23 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Stage<'a, O, C, E> {
             report = self.check_once(program).await;
         }
         match report {
-            Err(ExecutionFailure::Sandbox(error)) if self.workspace.is_some() => Ok(CheckReport {
-                findings: Vec::new(),
-                notices: vec![error.to_string()],
-                complete: false,
-                output: String::new(),
-                seconds: 0.0,
-            }),
+            Err(ExecutionFailure::Sandbox(error)) if self.workspace.is_some() => {
+                Ok(CheckReport::unfinished(error.to_string()))
+            }
             report => report,
         }
     }
 
     async fn check_once(&mut self, program: &Program) -> Result<CheckReport, ExecutionFailure> {
-        let executor = self.executor;
-        self.open().await?;
-        let workspace = self.workspace.as_mut().expect("it was opened above");
-        if let Some(dataset) = self.request.dataset_id() {
+        let (executor, request) = (self.executor, self.request);
+        let (workspace, events) = self.opened().await?;
+        if let Some(dataset) = request.dataset_id() {
             executor.bring_data(workspace, dataset).await?;
         }
         let candidate = Candidate {
             code: &program.code,
             framework: program.framework,
-            env: &BTreeMap::new(),
+            env: &NO_VARIABLES,
             run_limit: RUN_LIMIT,
             limit: CHECK_LIMIT,
         };
@@ -126,16 +124,20 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Stage<'a, O, C, E> {
                 return report;
             }
             // Who is gone is noticed when the model is to be asked again; a good app is kept for them.
-            let _ = self.events.keep_alive().await;
+            let _ = events.keep_alive().await;
         }
     }
 
-    async fn open(&mut self) -> Result<(), ExecutionFailure> {
-        if self.workspace.is_none() {
-            let id = self.request.session.map(|session| session.id);
-            self.workspace = Some(self.executor.open(id, self.events).await?);
-        }
-        Ok(())
+    /// The sandbox, made if there is none, and who listens.
+    async fn opened(&mut self) -> Result<(&mut Workspace, &mut E), ExecutionFailure> {
+        let workspace = match &mut self.workspace {
+            Some(workspace) => workspace,
+            none => {
+                let id = self.request.session.map(|session| session.id);
+                none.insert(self.executor.open(id, self.events).await?)
+            }
+        };
+        Ok((workspace, self.events))
     }
 
     /// Starts a program as the session's app; that it does not start is in the reply.
@@ -144,14 +146,10 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Stage<'a, O, C, E> {
         program: &Program,
         tokens: u64,
     ) -> Result<RunReply, ExecutionFailure> {
-        self.open().await?;
-        let workspace = self.workspace.as_mut().expect("it was opened above");
+        let (executor, request) = (self.executor, app_request(self.request, program));
+        let (workspace, events) = self.opened().await?;
         workspace.tokens = tokens;
-        let env = BTreeMap::new();
-        let request = app_request(self.request, program, &env);
-        self.executor
-            .start_app_in(workspace, &request, self.events)
-            .await
+        executor.start_app_in(workspace, &request, events).await
     }
 
     /// Keeps a program that does not work as a revision; what is live stays live.
@@ -162,12 +160,10 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Stage<'a, O, C, E> {
         error: ExecutionError,
         output: String,
     ) -> Result<RunReply, ExecutionFailure> {
-        self.open().await?;
-        let workspace = self.workspace.as_mut().expect("it was opened above");
+        let (executor, request) = (self.executor, app_request(self.request, program));
+        let (workspace, _) = self.opened().await?;
         workspace.tokens = tokens;
-        let env = BTreeMap::new();
-        let request = app_request(self.request, program, &env);
-        self.executor
+        executor
             .keep_broken(workspace, &request, error, output)
             .await
     }
@@ -188,17 +184,13 @@ impl<'a, O: Outside, C: Codec, E: EventSink> Stage<'a, O, C, E> {
     }
 }
 
-fn app_request<'a>(
-    request: &'a Request<'_>,
-    program: &'a Program,
-    env: &'a BTreeMap<String, String>,
-) -> AppRequest<'a> {
+fn app_request<'a>(request: &'a Request<'_>, program: &'a Program) -> AppRequest<'a> {
     AppRequest {
         code: &program.code,
         framework: program.framework,
         prompt: request.prompt,
         session_id: None,
         dataset_id: request.dataset_id(),
-        env,
+        env: &NO_VARIABLES,
     }
 }

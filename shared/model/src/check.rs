@@ -90,6 +90,17 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
+    /// A check that came to no end, and so found nothing.
+    pub fn unfinished(notice: String) -> Self {
+        Self {
+            findings: Vec::new(),
+            notices: vec![notice],
+            complete: false,
+            output: String::new(),
+            seconds: 0.0,
+        }
+    }
+
     /// Whether the program may be shown: it was checked, and nothing is wrong.
     pub fn is_good(&self) -> bool {
         self.complete && self.findings.is_empty()
