@@ -31,11 +31,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Reply, HttpError> {
-    match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["generate-code"]) => {}
-        (_, ["generate-code"]) => return Err(HttpError::method_not_allowed("POST")),
-        _ => return Err(HttpError::no_route()),
-    }
+    call.require_post_to("generate-code")?;
     let request: CodeRequest = call.json().await?;
     edge::prompt::check(&request.prompt)?;
     // Source 4's clients ask for nothing in particular and read text.

@@ -53,11 +53,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Reply, HttpError> {
-    match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["generate_ui"]) => {}
-        (_, ["generate_ui"]) => return Err(HttpError::method_not_allowed("POST")),
-        _ => return Err(HttpError::no_route()),
-    }
+    call.require_post_to("generate_ui")?;
     let request = checked(call.json().await?)?;
     // An unknown session is told before a model is paid; a known one keeps its data.
     let session = match request.session_id {

@@ -41,11 +41,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn route(call: &mut Call, edge: &Edge, events: &mut Reporter) -> Result<Reply, HttpError> {
-    match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["specification"]) => {}
-        (_, ["specification"]) => return Err(HttpError::method_not_allowed("POST")),
-        _ => return Err(HttpError::no_route()),
-    }
+    call.require_post_to("specification")?;
     let request: SpecificationRequest = call.json().await?;
     edge::prompt::check(&request.prompt)?;
     let dataset: Option<Dataset<Profile>> = match request.dataset_id {

@@ -66,6 +66,17 @@ impl Call {
         self.path.iter().map(String::as_str).collect()
     }
 
+    /// Refuses all but a `POST` to this path of one segment: what a component with a single route serves.
+    pub fn require_post_to(&self, route: &str) -> Result<(), HttpError> {
+        match self.segments().as_slice() {
+            [path] if *path == route => match self.method == http::Method::POST {
+                true => Ok(()),
+                false => Err(HttpError::method_not_allowed("POST")),
+            },
+            _ => Err(HttpError::no_route()),
+        }
+    }
+
     /// A header's text; the last value where there are several.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get_all(name).iter().next_back()?.to_str().ok()
