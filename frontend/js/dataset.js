@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { announce, byId, element } from "./dom.js";
+import { histogram } from "./histogram.js";
 
 const LARGEST = 50 * 1024 * 1024;
 const PREVIEW_ROWS = 5;
@@ -171,14 +172,21 @@ function columnChip(column) {
     column.missing ? `${column.missing.toLocaleString("en")} missing` : "none missing",
   ];
   if (column.min !== undefined) details.push(`${column.min} to ${column.max}`);
+  if (column.quantiles) details.push(median(column.quantiles));
   const type = element("span", { className: "type", textContent: TYPES[column.type] ?? column.type });
   return element(
     "li",
     { title: `${column.name}: ${details.join(", ")}` },
     type,
     element("span", { textContent: column.name }),
+    column.histogram && column.quantiles ? drawing(column) : null,
   );
 }
+
+const median = ({ exact, p50 }) => `median ${exact ? "" : "about "}${p50}`;
+
+const drawing = ({ histogram: { counts }, min, max, quantiles }) =>
+  histogram(counts, `${min} to ${max}, ${median(quantiles)}`);
 
 function previewTable(preview, rows) {
   const shown = preview.rows.slice(0, PREVIEW_ROWS);

@@ -9,6 +9,7 @@ import resource
 import sys
 from time import perf_counter
 
+import numpy as np
 import pandas as pd
 
 
@@ -27,6 +28,10 @@ def facts_of(column):
     facts["min"], facts["max"] = str(column.min()), str(column.max())
     if pd.api.types.is_numeric_dtype(column):
         facts["mean"] = float(column.mean())
+        quantiles = column.quantile([0.05, 0.25, 0.5, 0.75, 0.95])
+        facts["quantiles"] = {str(share): float(value) for share, value in quantiles.items()}
+        counts, edges = np.histogram(column.dropna(), bins=20)
+        facts["histogram"] = {"counts": counts.tolist(), "bin_edges": edges.tolist()}
     return facts
 
 

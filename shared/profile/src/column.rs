@@ -2,10 +2,12 @@
 
 use crate::date::DateCandidates;
 use crate::distinct::Distinct;
+use crate::distribution::Distribution;
 use crate::frequent::Frequent;
 use crate::hash::hash;
 use crate::number::{self, Number};
 use crate::records::Record;
+use crate::sketch::Sketch;
 use crate::types::{ColumnProfile, ColumnType, Scalar};
 
 /// How many different values are counted exactly.
@@ -32,6 +34,8 @@ pub(crate) struct ColumnFacts {
     missing_words: usize,
     /// The values beyond.
     others: Distinct,
+    /// The numbers among them.
+    other_numbers: Sketch,
     /// The first value that is a number under neither mark.
     odd_one: Option<String>,
 }
@@ -188,6 +192,9 @@ impl ColumnFacts {
             return;
         }
         self.tally(reading, 1);
+        if let (Reading::Number(amount), None) = (reading, &self.odd_one) {
+            self.other_numbers.add(amount.value);
+        }
         if !matches!(reading, Reading::Missing) {
             let remembered = self.frequent.len() - self.missing_words;
             self.others.add(hash, EXACT_LIMIT - remembered);
@@ -265,6 +272,8 @@ impl ColumnFacts {
             min: None,
             max: None,
             mean: None,
+            quantiles: None,
+            histogram: None,
             top_values: self
                 .frequent
                 .top_values(|reading| !matches!(reading, Reading::Missing)),
@@ -273,6 +282,7 @@ impl ColumnFacts {
             notices.push(format!("column {:?} holds no values", column.name));
         } else if numbers.count == self.present && numbers.leading_zeros == 0 {
             numbers.describe(&mut column);
+            self.distribute(&mut column);
         } else if self.booleans == self.present {
             column.kind = ColumnType::Boolean;
         } else if let Some(dates) = self.dates.finish() {
@@ -296,6 +306,21 @@ impl ColumnFacts {
             self.explain_text(&column, numbers, notices);
         }
         column
+    }
+
+    /// Adds the distribution of a column that holds numbers only.
+    fn distribute(&self, column: &mut ColumnProfile) {
+        let remembered = (0..self.frequent.len()).map(|index| self.frequent.reading(index));
+        let remembered = remembered.filter_map(|(reading, rows)| match reading {
+            Reading::Number(amount) => Some((amount.value, rows)),
+            _ => None,
+        });
+        let weighted = remembered.chain(self.other_numbers.weighted()).collect();
+        let distribution = Distribution::of(weighted, self.other_numbers.is_exact());
+        if let (Some(min), Some(max)) = (&column.min, &column.max) {
+            column.quantiles = Some(distribution.quantiles(min, max));
+            column.histogram = Some(distribution.histogram(min, max));
+        }
     }
 
     fn explain_text(&self, column: &ColumnProfile, numbers: &Numbers, notices: &mut Vec<String>) {

@@ -96,6 +96,12 @@ pub struct ColumnProfile {
     /// The mean of a numeric column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
+    /// Where the values of a numeric column lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<Quantiles>,
+    /// How many values of a numeric column lie where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
     /// The most frequent values, those that stand in at least two rows; long ones are cut.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top_values: Vec<ValueCount>,
@@ -192,6 +198,41 @@ impl Scalar {
             Self::Integer(_) | Self::Number(_) => None,
         }
     }
+}
+
+/// Quantiles of a numeric column, over the rows that have a value, in the column's own unit.
+///
+/// The 5 % quantile is the smallest value that at least 5 % of the rows do not exceed (what numpy calls
+/// `inverted_cdf`), so each is a value of the column.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// False where they are estimates: the share of rows that do not exceed one is then within one
+    /// percentage point of its own (the 5 % quantile is one of those from 4 to 6 %).
+    pub exact: bool,
+    /// Of 5 % of the rows.
+    pub p05: Scalar,
+    /// Of a quarter of the rows.
+    pub p25: Scalar,
+    /// The median.
+    pub p50: Scalar,
+    /// Of three quarters of the rows.
+    pub p75: Scalar,
+    /// Of 95 % of the rows.
+    pub p95: Scalar,
+}
+
+/// A histogram of a numeric column: at most 20 bins of one width, from its smallest value to its
+/// largest.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Histogram {
+    /// False where the counts are estimates, each within two percent of all rows with a value.
+    pub exact: bool,
+    /// Where bins begin, and at last where the last one ends: one more than there are bins. A value on an
+    /// edge belongs to the bin that begins there, the largest of all to the last. In a column of whole
+    /// numbers each bin holds as many of them, so the last edge may lie beyond the largest.
+    pub bin_edges: Vec<f64>,
+    /// How many rows each bin has; together as many as have a value.
+    pub counts: Vec<u64>,
 }
 
 /// A value and the number of rows that hold it.

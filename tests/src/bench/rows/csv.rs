@@ -49,6 +49,7 @@ pub(super) async fn measure(effort: Effort) -> Report {
                 column["missing"], other["missing"],
                 "{name}: {column} {other}"
             );
+            assert_alike(column, other, rows);
         }
     }
     let grown = peak_mib(host) - before;
@@ -72,6 +73,34 @@ pub(super) async fn measure(effort: Effort) -> Report {
             .must(Bar::AtMost(64.0)),
     );
     report
+}
+
+/// Quantiles are the same but for the error that a profile may have, wherever its values lie evenly.
+fn assert_alike(column: &Value, other: &Value, rows: usize) {
+    let Some(theirs) = other.get("quantiles") else {
+        return;
+    };
+    let counts = column["histogram"]["counts"].as_array().expect("counts");
+    let counted: u64 = counts.iter().filter_map(Value::as_u64).sum();
+    assert_eq!(
+        Some(counted),
+        (rows as u64).checked_sub(column["missing"].as_u64().expect("a number"))
+    );
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let range = number(&column["max"]) - number(&column["min"]);
+    for (ours, share) in [
+        ("p05", "0.05"),
+        ("p25", "0.25"),
+        ("p50", "0.5"),
+        ("p75", "0.75"),
+        ("p95", "0.95"),
+    ] {
+        let (ours, theirs) = (number(&column["quantiles"][ours]), number(&theirs[share]));
+        assert!(
+            (ours - theirs).abs() <= 0.01 * range,
+            "{share}: {column} {other}"
+        );
+    }
 }
 
 /// What the function says about its time, and its reply.
