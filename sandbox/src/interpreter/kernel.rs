@@ -5,16 +5,19 @@
 //! that puts a link in their place cannot lead the service anywhere else. What they say passes a
 //! [`Relay`] first.
 
+mod last_words;
+mod listener;
+
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jupyter_protocol::{ExecuteRequest, JupyterMessage};
-use jupyter_zmq_client::{Connection, RawMessage, RuntimeError};
+use jupyter_zmq_client::Connection;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use serde_json::json;
 use thiserror::Error;
@@ -25,17 +28,17 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeromq::{
     DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketRecv, SubSocket, ZmqError,
-    ZmqMessage,
 };
 
 use super::ending::{Done, Ending, Watch, describe};
-use super::message::Message;
 use super::output::Output;
 use super::relay::{Loss, Relay};
 use crate::clock;
 use crate::limits::Limit;
 use crate::process::{Exit, Process, ProcessHandle, Spawn, SpawnError};
 use crate::sandbox::Sandbox;
+use last_words::{LastWords, listen_to_words};
+use listener::{Listener, listen};
 
 const PROGRAM: &str = include_str!("../../python/kernel.py");
 /// Reads the program and its settings from the first line of stdin. The working directory is the
@@ -51,9 +54,6 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// Between a kernel's end and the last message of it that is still on the way.
 const LAST_MESSAGES_WITHIN: Duration = Duration::from_millis(200);
-/// Messages that wait for a slow caller; more wait in the kernel, which then stands still.
-const QUEUE: usize = 16;
-const LAST_WORDS_BYTES: usize = 4096;
 /// What a kernel may print before it says that it is ready; what the user has Python run at its
 /// start prints, too.
 const FIRST_WORDS_BYTES: u64 = 16 * 1024;
@@ -365,124 +365,9 @@ async fn connect(
     ))
 }
 
-/// Passes the kernel's broadcasts to the execution that waits for them.
-#[derive(Default)]
-struct Listener {
-    current: Mutex<Option<Subscription>>,
-}
-
-struct Subscription {
-    request: String,
-    messages: mpsc::Sender<Message>,
-}
-
-struct Messages(mpsc::Receiver<Message>);
-
-impl Messages {
-    /// True when the kernel is done with the request, false when no more messages come.
-    async fn pass_on(
-        &mut self,
-        failed: &mut bool,
-        watch: &Watch<'_>,
-        outputs: &mpsc::Sender<Output>,
-    ) -> bool {
-        while let Some(message) = self.0.recv().await {
-            if message.is_end() {
-                return true;
-            }
-            let Some(output) = message.into_output() else {
-                continue;
-            };
-            let error = matches!(output, Output::Error { .. });
-            if !(error && *failed) {
-                *failed |= error;
-                let _ = outputs.send(watch.named(output)).await;
-            }
-        }
-        false
-    }
-}
-
-impl Listener {
-    fn begin(&self, request: String) -> Messages {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        *self.current() = Some(Subscription {
-            request,
-            messages: sender,
-        });
-        Messages(receiver)
-    }
-
-    /// A message, and the execution that waits for it.
-    fn take(
-        &self,
-        message: ZmqMessage,
-        key: &Connection<SubSocket>,
-    ) -> Result<Option<(mpsc::Sender<Message>, Message)>, RuntimeError> {
-        let parts = RawMessage::from_multipart(message, &key.mac)?.jparts;
-        let Some(message) = Message::read(&parts) else {
-            return Ok(None);
-        };
-        let current = self.current();
-        Ok(current
-            .as_ref()
-            .filter(|current| current.request == message.parent)
-            .map(|current| (current.messages.clone(), message)))
-    }
-
-    fn current(&self) -> std::sync::MutexGuard<'_, Option<Subscription>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Reads on while nobody executes, too: unread broadcasts would fill the kernel's memory.
-async fn listen(mut iopub: Connection<SubSocket>, listener: Arc<Listener>) {
-    loop {
-        match iopub.socket.recv().await {
-            Ok(message) => match listener.take(message, &iopub) {
-                // While its caller does not read, the kernel is not read either: it waits, and
-                // nothing grows. One that is over, with a thread still writing, takes nothing.
-                Ok(Some((execution, message))) => drop(execution.send(message).await),
-                Ok(None) => {}
-                Err(error) => tracing::debug!("a kernel sent what is no message: {error}"),
-            },
-            Err(error) => {
-                tracing::debug!("a kernel's broadcasts ended: {error}");
-                break;
-            }
-        }
-    }
-    *listener.current() = None;
-}
-
 /// The replies say nothing that the broadcasts do not.
 async fn drain(mut replies: Connection<DealerRecvHalf>) {
     while replies.socket.recv().await.is_ok() {}
-}
-
-/// The end of what a process wrote outside the protocol: a crash report, as a rule.
-#[derive(Default)]
-struct LastWords(Mutex<Vec<u8>>);
-
-impl LastWords {
-    fn add(&self, bytes: &[u8]) {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        words.extend_from_slice(bytes);
-        let excess = words.len().saturating_sub(LAST_WORDS_BYTES);
-        words.drain(..excess);
-    }
-
-    fn get(&self) -> String {
-        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&words).trim().to_owned()
-    }
-}
-
-async fn listen_to_words(mut pipe: pipe::Receiver, words: Arc<LastWords>) {
-    let mut buffer = vec![0; 4096];
-    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
-        words.add(&buffer[..count]);
-    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod pause;
 mod pool;
 mod processes;
 mod proxy;
+mod service;
 mod starting;
 mod uploads;
 mod watch;
