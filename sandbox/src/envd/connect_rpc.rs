@@ -151,6 +151,12 @@ impl Messages {
         }
     }
 
+    /// The message that a stream begins with.
+    pub async fn first<T: DeserializeOwned>(&mut self) -> Result<T, RpcError> {
+        let message = self.next().await?;
+        message.ok_or_else(|| RpcError::invalid_argument("the stream has no message"))
+    }
+
     /// The next message; `None` at the end.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, RpcError> {
         loop {

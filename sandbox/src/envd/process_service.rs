@@ -62,10 +62,7 @@ async fn start(
         stdin,
         pty,
         tag,
-    }: Start = body
-        .next()
-        .await?
-        .ok_or_else(|| RpcError::invalid_argument("the stream has no message"))?;
+    }: Start = body.first().await?;
     if process.cmd.is_empty() {
         return Err(RpcError::invalid_argument(
             "process.cmd is empty; name a program",
@@ -125,10 +122,7 @@ async fn connect(
     mut body: Messages,
     headers: &HeaderMap,
 ) -> Result<Response, RpcError> {
-    let message: Message = body
-        .next()
-        .await?
-        .ok_or_else(|| RpcError::invalid_argument("the stream has no message"))?;
+    let message: Message = body.first().await?;
     let running = find(sandbox, &message.process)?;
     let events = running.listen();
     let (outgoing, response) = Outgoing::open();

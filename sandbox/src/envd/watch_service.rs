@@ -21,10 +21,7 @@ pub async fn stream(
     mut body: Messages,
     headers: &HeaderMap,
 ) -> Result<Response, RpcError> {
-    let message: Message = body
-        .next()
-        .await?
-        .ok_or_else(|| RpcError::invalid_argument("the stream has no message"))?;
+    let message: Message = body.first().await?;
     let watch = begin(&sandbox, &message).await?;
     let (outgoing, response) = Outgoing::open();
     let directory = sandbox.shown(&message.path);

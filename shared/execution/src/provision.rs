@@ -33,6 +33,20 @@ pub struct Workspace {
     pub tokens: u64,
 }
 
+impl Workspace {
+    /// At the beginning of a request.
+    fn of(session: Session, sandbox: SandboxRef) -> Self {
+        Self {
+            stops_before: session.stops_asked,
+            session,
+            sandbox,
+            notices: Vec::new(),
+            data: None,
+            tokens: 0,
+        }
+    }
+}
+
 impl<O: Outside, C: Codec> Executor<'_, O, C> {
     /// The client of the sandbox service.
     pub(crate) fn client(&self) -> Client<'_, O::Network, O::Clock> {
@@ -72,14 +86,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         if let Err(error) = session::retention::enter(self.outside, id, self.lifetimes).await {
             eprintln!("session.id={id} is not in the index of its day: {error}");
         }
-        Ok(Workspace {
-            stops_before: session.stops_asked,
-            session,
-            sandbox,
-            notices: Vec::new(),
-            data: None,
-            tokens: 0,
-        })
+        Ok(Workspace::of(session, sandbox))
     }
 
     async fn open_existing(
@@ -91,14 +98,7 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         let Some(sandbox) = session.sandbox.clone() else {
             return self.replace(session, None, Vec::new(), events).await;
         };
-        let mut workspace = Workspace {
-            stops_before: session.stops_asked,
-            session,
-            sandbox,
-            notices: Vec::new(),
-            data: None,
-            tokens: 0,
-        };
+        let mut workspace = Workspace::of(session, sandbox);
         if workspace
             .session
             .activity_is_due(self.outside.timer().now())
