@@ -40,8 +40,6 @@ pub struct Config {
     pub preload: Option<Vec<String>>,
     /// How many sandboxes wait with a started kernel for whoever asks next. `--pool`
     pub pool: usize,
-    /// The program that knows `init`: the service itself, except in tests.
-    pub init_program: PathBuf,
 }
 
 impl Config {
@@ -62,7 +60,6 @@ impl Config {
             wait_for_zygote: false,
             preload: None,
             pool: 2,
-            init_program: PathBuf::from("/proc/self/exe"),
         }
     }
 }

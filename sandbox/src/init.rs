@@ -1,7 +1,7 @@
 //! What runs inside: the init of one sandbox, a single small process.
 //!
-//! The service re-executes its own program as `sandbox init`, with one end of the control socket as
-//! stdin and of the files socket as stdout. The order of steps matters:
+//! The service executes `sandbox-init`, with one end of the control socket as stdin and of the files
+//! socket as stdout. The order of steps matters:
 //!
 //! 1. `namespaces`: unshare, while the service watches; the service writes the identity maps.
 //! 2. `root::gather`: take hold of every host directory the sandbox will see. Done as the outside
@@ -75,12 +75,12 @@ struct Sockets {
     files: OwnedFd,
 }
 
-/// Runs as `sandbox init`. Returns when the sandbox is over.
+/// Runs as `sandbox-init`. Returns when the sandbox is over.
 pub fn main() -> ExitCode {
     let sockets = match adopt_sockets() {
         Ok(sockets) => sockets,
         Err(error) => {
-            eprintln!("sandbox init is started by the sandbox service, not by hand: {error}");
+            eprintln!("sandbox-init is started by the sandbox service, not by hand: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -188,6 +188,8 @@ fn enter(
 
 fn adopt_sockets() -> io::Result<Sockets> {
     privileges::close_inherited()?;
+    // It was executed by a number.
+    nix::sys::prctl::set_name(c"sandbox-init")?;
     let control = io::stdin().as_fd().try_clone_to_owned()?;
     let files = io::stdout().as_fd().try_clone_to_owned()?;
     rustix::net::sockopt::socket_type(&control)?;

@@ -1,15 +1,16 @@
 //! Starting inits, and being sure that they end.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
 use crate::confinement::Confinement;
@@ -28,7 +29,7 @@ pub enum LaunchError {
     /// The program could not be executed, or sockets could not be made.
     #[error("cannot run '{}': {source}", .program.display())]
     Program {
-        /// The service's own program, as a rule.
+        /// Where it lies.
         program: PathBuf,
         /// The system's text.
         source: io::Error,
@@ -91,6 +92,8 @@ pub enum Outside {
 /// minute would kill sandboxes.
 pub struct Launcher {
     program: PathBuf,
+    /// The program itself: another build that takes its place later would speak another protocol.
+    opened: OwnedFd,
     orders: mpsc::Sender<Order>,
 }
 
@@ -100,8 +103,16 @@ struct Order {
 }
 
 impl Launcher {
-    /// `program` is what knows `init`.
-    pub fn new(program: &Path) -> Self {
+    /// `program` becomes the inits.
+    pub fn new(program: PathBuf) -> Result<Self, LaunchError> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let opened = match rustix::fs::open(&program, flags, Mode::empty()) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let source = error.into();
+                return Err(LaunchError::Program { program, source });
+            }
+        };
         let (orders, incoming) = mpsc::channel::<Order>();
         thread::spawn(move || {
             while let Ok(mut order) = incoming.recv() {
@@ -109,10 +120,11 @@ impl Launcher {
                 let _ = order.started.send(order.command.spawn());
             }
         });
-        Self {
-            program: program.to_owned(),
+        Ok(Self {
+            program,
+            opened,
             orders,
-        }
+        })
     }
 
     /// Starts an init and sees it through to `Ready`. Blocks for some milliseconds.
@@ -134,8 +146,8 @@ impl Launcher {
         control
             .set_read_timeout(Some(STEP_WITHIN))
             .map_err(program_error)?;
-        let mut command = Command::new(&self.program);
-        command.arg("init").env_clear().current_dir("/");
+        let mut command = Command::new(format!("/proc/self/fd/{}", self.opened.as_raw_fd()));
+        command.arg0("sandbox-init").env_clear().current_dir("/");
         command
             .stdin(Stdio::from(OwnedFd::from(control_inside)))
             .stdout(Stdio::from(OwnedFd::from(files_inside)));

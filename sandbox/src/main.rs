@@ -27,9 +27,6 @@ struct Cli {
 enum Command {
     /// Serve sandboxes until stopped.
     Serve(Box<Serve>),
-    /// Become the init of a sandbox. Started by the service only.
-    #[command(hide = true)]
-    Init,
 }
 
 #[derive(Args)]
@@ -122,13 +119,6 @@ fn processors(text: &str) -> Result<f32, String> {
 }
 
 fn main() -> ExitCode {
-    // Before anything else: an init has one thread and no surroundings.
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == "init")
-    {
-        return sandbox::init::main();
-    }
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::try_from_env("SANDBOX_LOG")
@@ -138,9 +128,7 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     allow_many_files();
-    let Command::Serve(arguments) = Cli::parse().command else {
-        unreachable!("init was handled above");
-    };
+    let Command::Serve(arguments) = Cli::parse().command;
     match run(*arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -53,7 +53,7 @@ pub fn run(workspace: &Workspace, steps: &Steps, options: &Options) -> Result<()
 
 /// All default members are selected, for the reason that `build` gives.
 fn compile(workspace: &Workspace, step: &Step) -> Result<String> {
-    let binaries = ["host", "sandbox", "shim", "bench"].map(|name| ["--bin", name]);
+    let binaries = ["host", "sandbox", "sandbox-init", "shim", "bench"].map(|name| ["--bin", name]);
     let mut command = cargo::command(workspace, &["build", "--examples"]);
     cargo::run(
         step,

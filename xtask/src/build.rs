@@ -77,6 +77,8 @@ fn native(workspace: &Workspace, step: &Step) -> Result<String> {
         "--bin",
         "sandbox",
         "--bin",
+        "sandbox-init",
+        "--bin",
         "shim",
         "--examples",
     ];

@@ -14,7 +14,7 @@ use super::{CreateError, Service};
 use crate::cgroup::Cgroups;
 use crate::config::Config;
 use crate::confinement::Confinement;
-use crate::launch::Launcher;
+use crate::launch::{LaunchError, Launcher};
 use crate::layers;
 use crate::leftovers::{StateDirectory, StateError};
 use crate::metrics;
@@ -40,6 +40,9 @@ pub enum ServeError {
         /// What went wrong.
         reason: String,
     },
+    /// There is no program for the inits.
+    #[error("{0}; build the whole service with `cargo xtask build`")]
+    NoInit(LaunchError),
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -88,6 +91,8 @@ impl Service {
         })
         .await
         .map_err(io::Error::from)?;
+        let program = program_beside("sandbox-init")?;
+        let launcher = Launcher::new(program).map_err(ServeError::NoInit)?;
         let service = Arc::new(Self {
             domain: config
                 .domain
@@ -96,7 +101,7 @@ impl Service {
             disks,
             meters: Arc::default(),
             allow_egress: config.allow_egress.clone().into(),
-            launcher: Launcher::new(&config.init_program),
+            launcher,
             shim: find_shim(&config, &python),
             zygote: OnceLock::new(),
             pool: Pool::new(config.pool),
@@ -174,14 +179,18 @@ impl Service {
     }
 }
 
+/// A program that is built together with this one.
+fn program_beside(name: &str) -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
 /// What stands in for the interpreter, where sandboxes have a zygote.
 fn find_shim(config: &Config, python: &Path) -> Option<Shim> {
     if !config.zygote || config.isolation == Isolation::None {
         return None;
     }
     let find = || -> io::Result<Shim> {
-        // Both are built together.
-        let program = std::env::current_exe()?.with_file_name("shim");
+        let program = program_beside("shim")?;
         std::fs::metadata(&program)?;
         Ok(Shim {
             program,

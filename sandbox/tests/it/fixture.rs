@@ -127,8 +127,12 @@ impl Service {
         change(&venv);
         let program = folder.path().join("sandbox");
         std::fs::copy(env!("CARGO_BIN_EXE_sandbox"), &program).expect("a copy of the program");
-        std::fs::copy(env!("CARGO_BIN_EXE_shim"), folder.path().join("shim"))
-            .expect("a copy of the shim");
+        for (built, name) in [
+            (env!("CARGO_BIN_EXE_sandbox-init"), "sandbox-init"),
+            (env!("CARGO_BIN_EXE_shim"), "shim"),
+        ] {
+            std::fs::copy(built, folder.path().join(name)).expect("a copy of its program");
+        }
         let mut command = Command::new(&program);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--venv"])

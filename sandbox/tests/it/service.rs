@@ -155,3 +155,23 @@ async fn what_the_service_counts_is_there_for_prometheus() {
             .contains("conductor_sandboxes_ended_total 1\n")
     );
 }
+
+#[tokio::test]
+async fn a_service_without_its_init_program_names_it_at_start() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let alone = folder.path().join("sandbox");
+    std::fs::hard_link(env!("CARGO_BIN_EXE_sandbox"), &alone).unwrap();
+    let outcome = std::process::Command::new(alone)
+        .args(["serve", "--listen", "127.0.0.1:0", "--venv"])
+        .arg(crate::fixture::VENV)
+        .arg("--state-dir")
+        .arg(folder.path().join("state"))
+        .output()
+        .unwrap();
+    assert!(!outcome.status.success());
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    assert!(
+        said.contains("sandbox-init") && said.contains("cargo xtask build"),
+        "{said}"
+    );
+}

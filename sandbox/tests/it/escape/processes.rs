@@ -60,8 +60,8 @@ async fn see_processes_of_the_machine(service: Service) {
         .stdout;
     // PID 1 and the program itself; where it was forked, its stand-in and the sandbox's fork server.
     let own = [
-        "['exe', 'python']\n",
-        "['conductor-zygot', 'exe', 'python']\n",
+        "['python', 'sandbox-init']\n",
+        "['conductor-zygot', 'python', 'sandbox-init']\n",
     ];
     assert!(own.contains(&all.as_str()), "{all}");
 }
