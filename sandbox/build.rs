@@ -7,7 +7,7 @@ use std::process::Command;
 const SOURCE: &str = "python/zygote/pages.rs";
 
 fn main() {
-    println!("cargo::rerun-if-changed={SOURCE}");
+    println!("cargo::rerun-if-changed=python/zygote");
     let variable = |name| env::var_os(name).unwrap_or_else(|| panic!("cargo sets {name}"));
     let library = Path::new(&variable("OUT_DIR")).join("pages.so");
     let status = Command::new(variable("RUSTC"))

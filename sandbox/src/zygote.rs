@@ -187,6 +187,10 @@ async fn live(start: &Start, channel: &watch::Sender<Option<Channel>>) -> io::Re
         Some(copy) => PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd())),
         None => start.interpreter.clone(),
     };
+    let pages = start.scratch.join("pages.so");
+    // Whoever has the old one mapped keeps it.
+    let _ = std::fs::remove_file(&pages);
+    std::fs::write(&pages, PAGES)?;
     let mut child = Command::new(program)
         // By this name the interpreter finds its environment.
         .arg0(&start.python)
@@ -201,6 +205,8 @@ async fn live(start: &Start, channel: &watch::Sender<Option<Channel>>) -> io::Re
         // One thread only: it could not fork otherwise.
         .env("OPENBLAS_NUM_THREADS", "1")
         .env("MPLCONFIGDIR", &start.scratch)
+        // Before the interpreter makes its first object; the bootstrap takes it away again.
+        .env("LD_PRELOAD", &pages)
         .current_dir("/")
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
@@ -213,11 +219,8 @@ async fn live(start: &Start, channel: &watch::Sender<Option<Channel>>) -> io::Re
     }
     let usual = || LIBRARIES.split_whitespace().map(str::to_owned).collect();
     let libraries = start.preload.clone().unwrap_or_else(usual);
-    let pages = start.scratch.join("pages.so");
-    // Whoever has the old one mapped keeps it.
-    let _ = std::fs::remove_file(&pages);
-    std::fs::write(&pages, PAGES)?;
-    let parts = json!({ "parts": PARTS, "libraries": libraries, "pages": pages });
+    let parts =
+        json!({ "parts": PARTS, "libraries": libraries, "pages": pages, "scratch": start.scratch });
     let started = std::time::Instant::now();
     let hello = tokio::task::spawn_blocking(move || -> io::Result<UnixStream> {
         wire::send(&ours, &parts, &[])?;

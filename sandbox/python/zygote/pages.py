@@ -12,6 +12,8 @@ BATCH = 64
 RLOCK = _thread.RLock
 # What `malloc` is asked for a lock, and how many free places of that size there may be.
 LOCK_BYTES, FREE_PLACES = 32, 20000
+# What the file is called while it has a name.
+FILE = "python-zygote"
 
 # Those of this process; None if it has none.
 pages = None
@@ -20,6 +22,7 @@ pages = None
 def begin(path):
     """First of all, for as much as possible to lie there."""
     global pages
+    os.environ.pop("LD_PRELOAD", None)
     try:
         pages = Pages(path)
     except OSError as error:
@@ -43,6 +46,8 @@ class Pages:
         self.library = ctypes.PyDLL(path)
         self.library.conductor_give_back.restype = ctypes.c_ssize_t
         self.library.conductor_empty.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.library.conductor_drop_file.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.library.conductor_end.restype = ctypes.c_size_t
         self.library.conductor_holds.argtypes = [ctypes.c_void_p]
         self.library.conductor_holds.restype = ctypes.c_bool
         if self.library.conductor_begin():
@@ -58,7 +63,7 @@ class Pages:
 
         So a page in which a library's objects lie changes only with them.
         """
-        self.library.conductor_end()
+        self.length = self.library.conductor_end()
         # Wholly free pools go to those that fill them best.
         for size in range(LARGEST, 0, -STEP):
             self.fill_size(size)
@@ -99,11 +104,45 @@ class Pages:
             if type(handler.lock) is RLOCK:
                 handler.createLock()
 
-    def settle(self):
-        step = self.library.conductor_settle()
+    def settle(self, folder):
+        """Share the objects, through a file without a name."""
+        writable, readable = self.make_file(folder)
+        step = self.library.conductor_settle(writable, readable)
         if step:
             # Half of the memory may be in one state, half in the other.
             sys.exit(f"zygote: Python's memory cannot be shared: step {step} failed")
+        os.close(writable)
+        os.close(readable)
+        self.drop_libraries()
+
+    def make_file(self, folder):
+        """One on disk, which takes memory only for what is in use; or one in memory."""
+        path = os.path.join(folder, FILE)
+        try:
+            if os.path.lexists(path):
+                os.unlink(path)  # of a zygote that was killed just then
+            writable = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                readable = os.open(path, os.O_RDONLY)
+            finally:
+                os.unlink(path)
+            # All of its room now: a full disk must not be found out half-way.
+            os.posix_fallocate(writable, 0, self.length)
+        except OSError as error:
+            print(f"zygote: objects stay in memory: {error}", file=sys.stderr, flush=True)
+            writable = os.memfd_create(FILE)
+            os.truncate(writable, self.length)
+            readable = os.open(f"/proc/self/fd/{writable}", os.O_RDONLY)
+        return writable, readable
+
+    def drop_libraries(self):
+        """What was read of libraries while they were loaded; programs read what they need themselves."""
+        with open("/proc/self/maps") as maps:
+            for line in maps:
+                area, rights, _, _, inode = line.split()[:5]
+                if inode != "0" and "w" not in rights:
+                    start, end = (int(number, 16) for number in area.split("-"))
+                    self.library.conductor_drop_file(start, end - start)
 
 
 def maker(size):

@@ -2,17 +2,23 @@
 //!
 //! Python counts references within the objects, so a program that only looks at an object writes to
 //! its page, and has a copy of that page from then on; when it has let go of the object, the copy is
-//! equal to the original again. Here the originals are the pages of a file in memory, and a page
-//! that is equal to its original is dropped: the next look finds the original.
+//! equal to the original again. Here the originals are the pages of a file, and a page that is equal
+//! to its original is dropped: the next look finds the original. A page that was only read is dropped
+//! as well, so that what nobody uses now is in nobody's memory: the file is on disk, and the system
+//! keeps of it what it has room for.
 //!
-//! Everything here is called with the interpreter's lock held, and by no Python code in between, so
-//! that nobody counts while pages are compared. A library, because the comparison and what follows
-//! from it must not be Python themselves. Loaded by `pages.py`.
+//! Python asks its own allocator for objects up to 512 bytes, and the system's for larger ones. Both
+//! are served from here while the libraries are loaded, and none later. Everything here is called
+//! with the interpreter's lock held, and by no Python code in between, so that nobody counts while
+//! pages are compared. A library, because the comparison and what follows from it must not be Python
+//! themselves. Loaded by `pages.py`.
 
 #![no_std]
 
-use core::ffi::{c_char, c_int, c_long, c_uint, c_void};
-use core::ptr;
+mod blocks;
+
+use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::{mem, ptr};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 const PAGE: usize = 4096;
@@ -33,15 +39,10 @@ const MAP_FIXED: c_int = 0x10;
 const MAP_ANONYMOUS: c_int = 0x20;
 const MAP_NORESERVE: c_int = 0x4000;
 const MADV_DONTNEED: c_int = 4;
-const MADV_POPULATE_READ: c_int = 22;
-const MFD_CLOEXEC: c_uint = 1;
-const MFD_ALLOW_SEALING: c_uint = 2;
-const F_ADD_SEALS: c_int = 1033;
-/// Neither sealing, shrinking, growing nor writing from here on.
-const SEALS: c_int = 0xf;
 const O_CLOEXEC: c_int = 0o2_000_000;
-/// What /proc/PID/pagemap says of a page: it is there, and it is one of a file.
+/// What /proc/PID/pagemap says of a page: it is there, it is elsewhere, it is one of a file.
 const PRESENT: u64 = 1 << 63;
+const SWAPPED: u64 = 1 << 62;
 const OF_A_FILE: u64 = 1 << 61;
 
 unsafe extern "C" {
@@ -55,17 +56,21 @@ unsafe extern "C" {
     ) -> *mut c_void;
     fn munmap(at: *mut c_void, length: usize) -> c_int;
     fn madvise(at: *mut c_void, length: usize, advice: c_int) -> c_int;
-    fn mincore(at: *mut c_void, length: usize, there: *mut u8) -> c_int;
     fn memcmp(one: *const c_void, other: *const c_void, length: usize) -> c_int;
-    fn memfd_create(name: *const c_char, flags: c_uint) -> c_int;
-    fn ftruncate(file: c_int, length: c_long) -> c_int;
-    fn fcntl(file: c_int, command: c_int, ...) -> c_int;
     fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     fn pread(file: c_int, buffer: *mut c_void, length: usize, offset: c_long) -> isize;
     fn pwrite(file: c_int, buffer: *const c_void, length: usize, offset: c_long) -> isize;
     fn close(file: c_int) -> c_int;
     fn abort() -> !;
-    fn PyObject_SetArenaAllocator(allocator: *const Allocator);
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+
+/// A function of the interpreter; none in a program that is no Python, such as one that a wrapper
+/// around it starts.
+fn python_function(name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: null stands for all that is loaded.
+    let found = unsafe { dlsym(ptr::null_mut(), name.as_ptr()) };
+    (!found.is_null()).then_some(found)
 }
 
 #[panic_handler]
@@ -86,11 +91,32 @@ fn failed(address: *mut c_void) -> bool {
     address as isize == -1
 }
 
-/// From here on Python's arenas lie in one range. Returns 0, or -1.
+/// Loaded before the interpreter starts, so that what it makes for itself lies in the range, too.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOADING: extern "C" fn() = begin;
+
+extern "C" fn begin() {
+    conductor_begin();
+}
+
+/// From here on Python's objects lie in one range. Returns 0, or -1. Done when it is loaded, and
+/// asked again by whoever wants to know.
 #[unsafe(no_mangle)]
 pub extern "C" fn conductor_begin() -> c_int {
-    // SAFETY: a new mapping, and an allocator that lives as long as the process.
+    if !START.load(Relaxed).is_null() {
+        return 0;
+    }
+    let (Some(set_arenas), Some(functions)) = (
+        python_function(c"PyObject_SetArenaAllocator"),
+        blocks::Functions::find(),
+    ) else {
+        return -1;
+    };
+    // SAFETY: a new mapping, and an allocator that lives as long as the process; the function has the
+    // signature that Python documents.
     unsafe {
+        let set_arenas: unsafe extern "C" fn(*const Allocator) = mem::transmute(set_arenas);
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
         let start = mmap(ptr::null_mut(), ROOM, PROT_READ | PROT_WRITE, flags, -1, 0);
         if failed(start) {
@@ -98,20 +124,29 @@ pub extern "C" fn conductor_begin() -> c_int {
         }
         START.store(start.cast(), Relaxed);
         let context = ptr::null_mut();
-        PyObject_SetArenaAllocator(&Allocator {
+        set_arenas(&Allocator {
             context,
             allocate,
             free,
         });
-        0
     }
+    blocks::begin(functions);
+    0
+}
+
+/// So much more of the range, if there is room.
+fn take(size: usize) -> Option<*mut u8> {
+    let taken = TAKEN.load(Relaxed);
+    let fits = !ENDED.load(Relaxed) && size % PAGE == 0 && taken + size <= ROOM;
+    fits.then(|| {
+        TAKEN.store(taken + size, Relaxed);
+        START.load(Relaxed).wrapping_add(taken)
+    })
 }
 
 extern "C" fn allocate(_: *mut c_void, size: usize) -> *mut c_void {
-    let taken = TAKEN.load(Relaxed);
-    if !ENDED.load(Relaxed) && size % PAGE == 0 && taken + size <= ROOM {
-        TAKEN.store(taken + size, Relaxed);
-        return START.load(Relaxed).wrapping_add(taken).cast();
+    if let Some(arena) = take(size) {
+        return arena.cast();
     }
     // SAFETY: a new mapping.
     let address = unsafe {
@@ -137,10 +172,19 @@ extern "C" fn free(_: *mut c_void, address: *mut c_void, size: usize) {
     }
 }
 
-/// Ends the range where it is: further arenas come from elsewhere.
+/// Ends the range where it is, whatever is made later lies elsewhere. Returns its length in bytes.
 #[unsafe(no_mangle)]
-pub extern "C" fn conductor_end() {
+pub extern "C" fn conductor_end() -> usize {
     ENDED.store(true, Relaxed);
+    blocks::end();
+    TAKEN.load(Relaxed)
+}
+
+/// What lay in the range at this place when it was settled.
+fn original(place: *const u8) -> Option<*const u8> {
+    let originals = ORIGINALS.load(Relaxed);
+    let from_start = place as usize - START.load(Relaxed) as usize;
+    (!originals.is_null()).then(|| originals.wrapping_add(from_start).cast_const())
 }
 
 /// Whether something at this address lies in the range.
@@ -162,26 +206,20 @@ pub unsafe extern "C" fn conductor_empty(address: *mut c_void, length: usize) {
 }
 
 /// Moves the range into a file, whose pages every process shares and none can change: who writes
-/// has a copy. Returns 0, or the step that failed; the process must end if it is not the first.
+/// has a copy. `writable` and `readable` are that file, which is empty and as long as the range.
+/// Returns 0, or the step that failed; the process must end then.
 #[unsafe(no_mangle)]
-pub extern "C" fn conductor_settle() -> c_int {
+pub extern "C" fn conductor_settle(writable: c_int, readable: c_int) -> c_int {
     let (start, taken) = (START.load(Relaxed).cast::<c_void>(), TAKEN.load(Relaxed));
-    if taken == 0 {
-        return 0;
-    }
     // SAFETY: what is mapped over the range is what was there, so every object stays as it is.
     unsafe {
-        let file = memfd_create(c"python-zygote".as_ptr(), MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if file < 0 || ftruncate(file, taken as c_long) != 0 {
-            return 1;
-        }
         let mut done = 0;
         while done < taken {
             // Piece by piece, for it not to be there twice.
             let length = PIECE.min(taken - done);
             let piece = start.wrapping_byte_add(done);
-            if !write(file, piece.cast(), length, done) {
-                return 2;
+            if !write(writable, piece.cast(), length, done) {
+                return 1;
             }
             let flags = MAP_PRIVATE | MAP_FIXED;
             if failed(mmap(
@@ -189,24 +227,19 @@ pub extern "C" fn conductor_settle() -> c_int {
                 length,
                 PROT_READ | PROT_WRITE,
                 flags,
-                file,
+                readable,
                 done as c_long,
             )) {
-                return 3;
+                return 2;
             }
             done += length;
         }
         munmap(start.wrapping_byte_add(taken), ROOM - taken);
-        if fcntl(file, F_ADD_SEALS, SEALS) != 0 {
-            return 4;
-        }
         // Private, too: older kernels share nothing of a sealed file, though only to be read.
-        let originals = mmap(ptr::null_mut(), taken, PROT_READ, MAP_PRIVATE, file, 0);
+        let originals = mmap(ptr::null_mut(), taken, PROT_READ, MAP_PRIVATE, readable, 0);
         if failed(originals) {
-            return 5;
+            return 3;
         }
-        close(file);
-        map_all(start, taken / PAGE);
         ORIGINALS.store(originals.cast(), Relaxed);
     }
     0
@@ -229,63 +262,71 @@ unsafe fn write(file: c_int, from: *const u8, length: usize, place: usize) -> bo
     })
 }
 
-/// A file's pages are mapped at the first look; here, once, for all forks. Empty ones stay empty.
-///
-/// # Safety
-///
-/// There are so many pages of the file at `start`.
-unsafe fn map_all(start: *mut c_void, pages: usize) {
-    let mut there = [0_u8; 512];
-    let mut page = 0;
-    while page < pages {
-        let count = there.len().min(pages - page);
-        // SAFETY: so many pages are mapped, and there is a byte for each.
-        unsafe {
-            let first = start.wrapping_byte_add(page * PAGE);
-            if mincore(first, count * PAGE, there.as_mut_ptr()) != 0 {
-                return;
-            }
-            let mut at = 0;
-            while at < count {
-                let run = there[at..count]
-                    .iter()
-                    .take_while(|&&entry| entry & 1 == 1)
-                    .count();
-                if run > 0 {
-                    madvise(
-                        first.wrapping_byte_add(at * PAGE),
-                        run * PAGE,
-                        MADV_POPULATE_READ,
-                    );
-                }
-                at += run.max(1);
-            }
-        }
-        page += count;
-    }
-}
-
-/// Drops the copies that are equal to their originals. Returns how many there were.
+/// Drops the copies that are equal to their originals, and pages that were only read. Returns how
+/// many copies there were.
 #[unsafe(no_mangle)]
 pub extern "C" fn conductor_give_back() -> isize {
     let (start, originals) = (START.load(Relaxed), ORIGINALS.load(Relaxed));
     if originals.is_null() {
         return 0;
     }
-    let pages = TAKEN.load(Relaxed) / PAGE;
-    let first = start as usize / PAGE;
+    let length = TAKEN.load(Relaxed);
     let mut given = 0;
-    let mut entries = [0_u64; 512];
     // SAFETY: the two ranges are mapped for good, and are as long as each other.
+    let looked = unsafe {
+        drop_pages(start, length, |page, entry| {
+            if entry & (PRESENT | OF_A_FILE) != PRESENT {
+                return true; // it is the original
+            }
+            let original = originals.add(page.offset_from_unsigned(start));
+            let is_equal = memcmp(page.cast(), original.cast(), PAGE) == 0;
+            given += isize::from(is_equal);
+            is_equal
+        })
+    };
+    // SAFETY: as above; the originals are not kept mapped twice.
+    unsafe { madvise(originals.cast(), length, MADV_DONTNEED) };
+    if looked { given } else { -1 }
+}
+
+/// Drops the pages of a file that is mapped here, to be read or run and not to be written: its pages
+/// come back at the next look.
+///
+/// # Safety
+///
+/// Nobody can write to it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn conductor_drop_file(start: *mut u8, length: usize) {
+    // SAFETY: as the caller says.
+    unsafe {
+        drop_pages(start, length, |_, entry| {
+            entry & (PRESENT | OF_A_FILE) != PRESENT
+        });
+    }
+}
+
+/// Drops those of a mapped file's pages that `is_original` says so of, by their place and their
+/// entry in /proc/PID/pagemap. Those that are swapped are not asked about, and stay.
+///
+/// # Safety
+///
+/// So many bytes are mapped, and nobody writes to a page between the question and the answer.
+unsafe fn drop_pages(
+    start: *mut u8,
+    length: usize,
+    mut is_original: impl FnMut(*mut u8, u64) -> bool,
+) -> bool {
+    let mut entries = [0_u64; 512];
+    // SAFETY: as the caller says.
     unsafe {
         let pagemap = open(c"/proc/self/pagemap".as_ptr(), O_CLOEXEC);
         if pagemap < 0 {
-            return -1;
+            return false;
         }
-        let mut page = 0;
-        while page < pages {
-            let wanted = entries.len().min(pages - page) * 8;
-            let offset = (first + page) * 8;
+        let (mut at, mut kept) = (0, 0);
+        while at < length {
+            let wanted = entries.len().min((length - at) / PAGE) * 8;
+            let offset = (start as usize + at) / PAGE * 8;
             let read = pread(
                 pagemap,
                 entries.as_mut_ptr().cast(),
@@ -295,23 +336,27 @@ pub extern "C" fn conductor_give_back() -> isize {
             if read < 8 {
                 break;
             }
-            let read = read as usize / 8;
-            for (at, entry) in entries.iter().enumerate().take(read) {
-                if entry & (PRESENT | OF_A_FILE) != PRESENT {
-                    continue; // it is the original
+            for &entry in entries.iter().take(read as usize / 8) {
+                let page = start.add(at);
+                if entry & SWAPPED != 0 || !is_original(page, entry) {
+                    drop_run(start.add(kept), at - kept);
+                    kept = at + PAGE;
                 }
-                let here = (page + at) * PAGE;
-                let copy = start.add(here).cast();
-                if memcmp(copy, originals.add(here).cast(), PAGE) == 0 {
-                    madvise(copy, PAGE, MADV_DONTNEED);
-                    given += 1;
-                }
+                at += PAGE;
             }
-            page += read;
         }
+        drop_run(start.add(kept), at.saturating_sub(kept));
         close(pagemap);
-        // Nor are the originals kept mapped twice.
-        madvise(originals.cast(), pages * PAGE, MADV_DONTNEED);
     }
-    given
+    true
+}
+
+/// # Safety
+///
+/// Nobody needs what is in these pages but what the file has.
+unsafe fn drop_run(start: *mut u8, length: usize) {
+    if length > 0 {
+        // SAFETY: as the caller says.
+        unsafe { madvise(start.cast(), length, MADV_DONTNEED) };
+    }
 }

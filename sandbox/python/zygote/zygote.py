@@ -36,7 +36,7 @@ def serve(channel, baseline, settings):
     sys.path.pop(0)  # the working directory, which the program may have, but not the zygote
     confine.die_with_parent()
     confine.adopt_orphans()
-    shelf = load(baseline, settings["libraries"])
+    shelf = load(baseline, settings)
     # Ends of children are nobody's concern here: the system forgets them at once.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -89,12 +89,12 @@ def serve(channel, baseline, settings):
     return fork_server.serve(listener, shelf, fresh)
 
 
-def load(baseline, libraries):
+def load(baseline, settings):
     """Import the libraries and put them on the shelf."""
     filters = list(warnings.filters)
     effects = {}
     with shelf_part.Observer() as observer:
-        for library in libraries:
+        for library in settings["libraries"]:
             before, rules = dict(os.environ), list(warnings.filters)
             try:
                 importlib.import_module(library)
@@ -134,7 +134,7 @@ def load(baseline, libraries):
         pages.fill()
         pages.gather_locks(shelf.get("logging"))
         gc.freeze()
-        pages.settle()
+        pages.settle(settings["scratch"])
     return shelf
 
 
