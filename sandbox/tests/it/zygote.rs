@@ -119,6 +119,63 @@ print(IPython.core.interactiveshell.InteractiveShell().run_cell('6 * 7').result)
     assert_eq!(output.stdout, expected, "{}", output.stderr);
 }
 
+/// What is in memory of the zygote's file, in bytes: pages that are mapped, and copies of pages.
+const HELD: &str = "
+def held():
+    found, counts = None, [0, 0]
+    for line in open('/proc/self/smaps'):
+        if '-' in line.split()[0]:
+            found = 'python-zygote' in line
+        elif found and line.startswith(('Rss:', 'Anonymous:')):
+            counts[line.startswith('Anonymous:')] += int(line.split()[1]) << 10
+    return counts
+";
+
+#[tokio::test]
+async fn what_a_program_has_only_read_is_in_nobodys_memory_while_it_rests() {
+    let service = Service::start_with_zygote(&[FEW_LIBRARIES]);
+    let sandbox = service.create().await;
+    let script = "
+import gc
+gc.collect()
+look()
+mapped, copied = held()
+give_back()
+rest_mapped, rest_copied = held()
+print(mapped - copied > 2 << 20, rest_copied < copied, rest_mapped - rest_copied < 1 << 20, look() > 0)";
+    let output = sandbox.python(&[LOOK, HELD, script].concat()).await;
+    assert_eq!(output.stdout, "True True True True\n", "{output:?}");
+}
+
+/// Tables that grow move out of the shared memory, those that are freed leave it as it was.
+#[tokio::test]
+async fn large_objects_of_the_libraries_are_shared_and_a_program_may_change_them() {
+    let service = Service::start_with_zygote(&[FEW_LIBRARIES]);
+    let sandbox = service.create().await;
+    let script = "
+import gc
+shared = [line.split()[0].split('-') for line in open('/proc/self/maps') if 'python-zygote' in line]
+def is_shared(address): return any(int(start, 16) <= address < int(end, 16) for start, end in shared)
+classes = [each for each in object.__subclasses__() if is_shared(id(each))]
+print(len(classes) > 100, is_shared(id(sys)), not is_shared(id(bytes(5000))))
+modules = list({id(module): module for module in sys.modules.values() if type(module) is type(sys) and module.__name__ != '__main__'}.values())
+before = [dict(vars(module)) for module in modules]
+for turn in range(3):
+    for module in modules:
+        for number in range(400): vars(module)[f'added_{number}'] = [number] * 200
+    give_back()
+    for module in modules:
+        for number in range(400): del vars(module)[f'added_{number}']
+    gc.collect()
+    give_back()
+    print(all(dict(vars(module)) == names for module, names in zip(modules, before)))
+import decimal, IPython
+print(decimal.Decimal('0.1') * 3, IPython.core.interactiveshell.InteractiveShell().run_cell('6 * 7').result)";
+    let output = sandbox.python(&[LOOK, script].concat()).await;
+    let expected = "True True True\nTrue\nTrue\nTrue\nOut[0]: 42\n0.3 42\n";
+    assert_eq!(output.stdout, expected, "{output:?}");
+}
+
 #[test]
 fn without_its_library_a_zygote_shares_less() {
     let script = "import sys; sys.path.insert(0, sys.argv[1]); import pages
@@ -134,6 +191,31 @@ pages.forget_attributes()";
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("programs share less memory"), "{said}");
+}
+
+#[test]
+fn where_the_disk_has_no_room_the_shared_objects_stay_in_memory() {
+    let script = "import os, sys; sys.path.insert(0, sys.argv[1]); import pages
+class Few(pages.Pages):
+    def __init__(self): self.length = 1 << 20
+for folder in ('/nowhere', '/proc/self'):
+    writable, readable = Few().make_file(folder)
+    print(os.fstat(readable).st_size, os.readlink(f'/proc/self/fd/{readable}'))
+try: os.write(readable, b'x')
+except OSError as error: print(error.strerror)";
+    let output = std::process::Command::new("/usr/bin/python3")
+        .args(["-B", "-c", script])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/zygote"))
+        .output()
+        .expect("Python runs");
+    let (printed, said) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let line = "1048576 /memfd:python-zygote (deleted)\n";
+    let expected = [line, line, "Bad file descriptor\n"].concat();
+    assert_eq!(printed, expected, "{said}");
+    assert!(said.contains("objects stay in memory"), "{said}");
 }
 
 #[tokio::test]
