@@ -55,7 +55,9 @@ impl Functions {
         // SAFETY: the signatures that Python documents.
         unsafe {
             Some(Self {
-                get: mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, *mut Allocator)>(get),
+                get: mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int, *mut Allocator)>(
+                    get,
+                ),
                 set: mem::transmute::<*mut c_void, SetAllocator>(set),
             })
         }
@@ -245,11 +247,7 @@ extern "C" fn python_calloc(context: *mut c_void, count: usize, size: usize) -> 
     asking(|| (before.calloc)(before.context, count, size))
 }
 
-extern "C" fn python_realloc(
-    context: *mut c_void,
-    place: *mut c_void,
-    size: usize,
-) -> *mut c_void {
+extern "C" fn python_realloc(context: *mut c_void, place: *mut c_void, size: usize) -> *mut c_void {
     let before = python(context);
     asking(|| (before.realloc)(before.context, place, size))
 }
@@ -319,7 +317,10 @@ unsafe fn release(block: *mut u8) {
         if let Some(original) = original(block) {
             // Nobody comes here any longer: as it was, its page may be dropped.
             ptr::copy_nonoverlapping(original, block, room);
-        } else if let Some(free) = FREE.get((room + HEAD) / STEP).filter(|_| !ENDED.load(Relaxed)) {
+        } else if let Some(free) = FREE
+            .get((room + HEAD) / STEP)
+            .filter(|_| !ENDED.load(Relaxed))
+        {
             block.cast::<*mut u8>().write(free.load(Relaxed));
             free.store(block, Relaxed);
         }

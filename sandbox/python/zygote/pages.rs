@@ -18,8 +18,8 @@
 mod blocks;
 
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
-use core::{mem, ptr};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use core::{mem, ptr};
 
 const PAGE: usize = 4096;
 /// Address space for arenas; nothing is taken before it is used.
@@ -235,7 +235,6 @@ pub extern "C" fn conductor_settle(writable: c_int, readable: c_int) -> c_int {
             done += length;
         }
         munmap(start.wrapping_byte_add(taken), ROOM - taken);
-        // Private, too: older kernels share nothing of a sealed file, though only to be read.
         let originals = mmap(ptr::null_mut(), taken, PROT_READ, MAP_PRIVATE, readable, 0);
         if failed(originals) {
             return 3;
