@@ -33,14 +33,19 @@ use crate::wire;
 
 /// The program, and the parts that it is given, in the order in which they need each other.
 const BOOTSTRAP: &str = include_str!("../python/zygote/bootstrap.py");
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 9] = [
     ("pages", include_str!("../python/zygote/pages.py")),
     ("warm_up", include_str!("../python/zygote/warm_up.py")),
     ("shelf", include_str!("../python/zygote/shelf.py")),
+    ("effects", include_str!("../python/zygote/effects.py")),
     ("confine", include_str!("../python/zygote/confine.py")),
     (
         "fork_server",
         include_str!("../python/zygote/fork_server.py"),
+    ),
+    (
+        "first_frame",
+        include_str!("../python/zygote/first_frame.py"),
     ),
     ("fresh", include_str!("../python/zygote/fresh.py")),
     ("zygote", include_str!("../python/zygote/zygote.py")),

@@ -1,7 +1,7 @@
 """The zygote's `__main__`: receives the other parts, and later runs a program as if it were alone.
 
 It is given by `-c`, and is kept to module level on purpose: a program is started from here, so this
-is the only frame below its own.
+is the only frame below its own, and `first_frame` hides it.
 """
 
 import sys
@@ -21,6 +21,8 @@ for name, text in settings.pop("parts"):
     exec(compile(text, f"<conductor {name}>", "exec"), part.__dict__)
     if name == "pages":
         part.begin(settings.pop("pages"))
+sys.modules["conductor_first_frame"].hide(sys._getframe().f_code)
+names = globals()
 del name, text, length, part, json, struct, socket
 
 # Returns in a process that is to run a program, and in no other.
@@ -29,8 +31,9 @@ del channel, baseline, settings
 try:
     start(*arguments)
 except BaseException as error:
-    end.conceal(error, globals())
+    end.note(error, names)
     raise
 finally:
+    end.flush_file()
     # What is left of the program goes in the usual order.
-    del start, arguments
+    del start, arguments, names

@@ -10,7 +10,8 @@ The messages, each in the order of the machine, over one connection per program.
     limits          16 pairs of u64, as `getrlimit` numbers them
     processors      the 128 bytes of `sched_getaffinity`
     descriptors     the number of each in the program, u32; they travel beside the first byte
-    texts           interpreter, directory, arguments, variables, each with a zero byte at its end
+    texts           interpreter, its name as called, directory, arguments, variables, each with a zero
+                    byte at its end
 
 The server says `A` (all is here), the shim `g` (go: from here on it will not start the program by
 itself), the server `P` and the pid, at last `X` and the wait status; `S` when the program stopped.
@@ -48,12 +49,12 @@ class Request:
         self.processors = fields[41]
         numbers = struct.unpack_from(f"={descriptors}I", data, NUMBERS.size)
         texts = data[NUMBERS.size + 4 * descriptors :].split(b"\0")
-        if len(received) != descriptors or len(texts) != 2 + arguments + variables + 1:
+        if len(received) != descriptors or len(texts) != 3 + arguments + variables + 1:
             raise ValueError("a request that does not add up")
         self.descriptors = dict(zip(numbers, received))
-        self.interpreter, self.directory = texts[:2]
-        self.arguments = texts[2 : 2 + arguments]
-        self.variables = texts[2 + arguments : -1]
+        self.interpreter, self.name, self.directory = texts[:3]
+        self.arguments = texts[3 : 3 + arguments]
+        self.variables = texts[3 + arguments : -1]
 
 
 class Connection:

@@ -11,6 +11,7 @@ import fcntl
 import gc
 import importlib.metadata
 import io
+import itertools
 import os
 import resource
 import runpy
@@ -23,11 +24,15 @@ import weakref
 from importlib.machinery import BuiltinImporter, PathFinder, SourceFileLoader
 
 import conductor_confine as confine
+import conductor_first_frame as first_frame
 
 # As `shim.rs` numbers them.
 COMMAND, MODULE, SCRIPT, STDIN = range(4)
 UNBUFFERED, NO_BYTECODE = 1, 2
+# How many frames may follow, as the interpreter counts them; None where it was not found.
+room = first_frame.room()
 # The streams' encoding and errors follow from the locale, which the shim has compared with ours.
+LARGEST = (1 << 63) - 1
 ERRORS = {"stdin": sys.stdin.errors, "stdout": sys.stdout.errors, "stderr": sys.stderr.errors}
 
 
@@ -37,15 +42,24 @@ class End:
     That would touch, and so copy, most of the memory that is shared.
     """
 
-    def __init__(self, shelf):
+    def __init__(self, shelf, mode):
         self.shelf = shelf
+        self.mode = mode
         self.status = 0
+        self.usual = True
         # Registered before the program could register anything, so it is called after all that.
         atexit.register(self.leave)
 
-    def conceal(self, error, names):
-        """The program ended by this error: keep our frame (with these globals) out of its traceback."""
+    def note(self, error, names):
+        """The program ended by this error; the bootstrap has these globals."""
         self.status = exit_status(error)
+        # Others may end the program in their own way.
+        self.usual = isinstance(error, SystemExit) or sys.excepthook is sys.__excepthook__
+        if error.__traceback__ and error.__traceback__.tb_frame.f_globals is names:
+            self.conceal(names)
+
+    def conceal(self, names):
+        """Keep the bootstrap's frame, which could not be hidden, out of the traceback."""
         hook = sys.excepthook
 
         def excepthook(kind, error, traceback):
@@ -57,10 +71,18 @@ class End:
 
         sys.excepthook = excepthook
 
+    def flush_file(self):
+        """At the end of a file, before threads are waited for."""
+        if self.mode in (SCRIPT, STDIN):
+            flush()
+
     def leave(self):
         """Threads have ended, and what was to be called at exit has been called."""
-        if not flush():
-            return  # the interpreter itself says what is wrong, and takes longer
+        if sys._getframe().f_back:
+            atexit.register(self.leave)  # the program has called all that by itself, and goes on
+            return
+        if not self.usual or not flush():
+            return  # the interpreter itself does and says what is to be, and takes longer
         take_apart([name for name in sys.modules if not self.shelf.has(name)])
         if not flush():
             return
@@ -76,8 +98,10 @@ def exit_status(error):
     if isinstance(error, SystemExit):
         if error.code is None:
             return 0
-        return error.code & 255 if isinstance(error.code, int) else 1
-    return None if isinstance(error, KeyboardInterrupt) else 1
+        if not isinstance(error.code, int):
+            return 1
+        return error.code & 255 if -LARGEST - 1 <= error.code <= LARGEST else 255
+    return None if type(error) is KeyboardInterrupt else 1
 
 
 def flush():
@@ -103,43 +127,79 @@ def take_apart(names):
     gc.collect()
 
 
-def prepare(shelf, effects):
-    """In the zygote: what is to be done when a library is taken off the shelf."""
-
-    def effect(changed, added):
-        def happen():
-            os.environ.update(changed)
-            if added:
-                import warnings
-
-                warnings.filters[:0] = [rule for rule in added if rule not in warnings.filters]
-                warnings._filters_mutated()
-
-        return happen
-
-    for library, (changed, added) in effects.items():
-        shelf.after[library] = effect(changed, added)
+def prepare(shelf, noted):
+    """In the zygote: what is to be done when a module is taken off the shelf."""
     loaded = sys.modules
+    for rank, (module, action) in enumerate(noted):
+        shelf.after.setdefault(module, []).append((rank, action))
 
     def add(name, action):
         if name in loaded:
-            module, before = loaded[name], shelf.after.get(name)
-            shelf.after[name] = lambda: (before and before(), action(module))
+            module = loaded[name]
+            shelf.after.setdefault(name, []).append((len(noted), lambda: action(module)))
 
     add("matplotlib", choose_backend)
+    add("matplotlib.style", find_styles)
     add("numpy.random", lambda module: module.seed())
-    add("numpy.random.mtrand", lambda module: module.seed())
     add("gradio.workflow", renew_token)
     add("huggingface_hub.constants", choose_telemetry)
+    add("logging", restart_clock)
+    add("multiprocessing", name_main)
+    add("multiprocessing.process", renew_process)
+    add("threading", name_thread)
+    count_anew(loaded)
+    if "plotly.io" in loaded:
+        # Streamlit's, which is of use in its own pages only.
+        templates = loaded["plotly.io"].templates
+        ours, templates.default = templates.default, "plotly"
+        if ours != "plotly":
+            add("streamlit.elements.plotly_chart", lambda _: setattr(templates, "default", ours))
     scanner = loaded.get("streamlit.components.v2.manifest_scanner")
     if hasattr(scanner, "_is_likely_streamlit_component_package"):
         remember_distributions(scanner)
     if "matplotlib" in loaded:
         forget_directories(loaded["matplotlib"])
-    if "numpy.random" in loaded:
-        # One of the two is loaded with the other; seeding twice would only cost time.
-        shelf.after.pop("numpy.random.mtrand", None)
-    tempfile.tempdir = None
+    tempfile.tempdir = tempfile._name_sequence = None
+    # This one is the bootstrap.
+    loaded.pop("__mp_main__", None)
+
+
+def count_anew(loaded):
+    """Names of threads and the like begin with the first."""
+    if "threading" in loaded:
+        loaded["threading"]._counter = itertools.count(1).__next__
+    if "concurrent.futures.thread" in loaded:
+        loaded["concurrent.futures.thread"].ThreadPoolExecutor._counter = itertools.count().__next__
+    if "weakref" in loaded:
+        finalize = loaded["weakref"].finalize
+        finalize._registered_with_atexit = False
+        for each in finalize._registry:
+            each.atexit = False
+
+
+def restart_clock(logging):
+    logging._startTime = time.time()
+
+
+def name_thread(threading):
+    threading.main_thread()._set_native_id()
+
+
+def name_main(_):
+    sys.modules["__mp_main__"] = sys.modules["__main__"]
+
+
+def renew_process(process):
+    process._current_process.authkey = os.urandom(32)
+    try:
+        process.ORIGINAL_DIR = os.path.abspath(os.getcwd())
+    except OSError:
+        process.ORIGINAL_DIR = None
+
+
+def find_styles(style):
+    directory = os.path.join(sys.modules["matplotlib"].get_configdir(), "stylelib")
+    style.USER_LIBRARY_PATHS[:] = [directory]
 
 
 def forget_directories(matplotlib):
@@ -199,45 +259,60 @@ def become(request, shelf):
     except OSError:
         here = "gone"
 
+    taken = None
+
     def be_real():
+        if taken is not None:
+            # It has been read from standard input; the other one reads it again.
+            copy = os.memfd_create("stdin")
+            os.write(copy, taken)
+            os.lseek(copy, 0, os.SEEK_SET)
+            os.dup2(copy, 0)
         unblock(request)
         real = os.path.join(os.path.dirname(interpreter), ".conductor", "python")
-        os.execv(real, [interpreter, *arguments])
+        os.execv(real, [request.name, *request.arguments])
 
     try:
-        plan = read(request, arguments)
-        if here or plan is None:
-            be_real()
-        mode, rest, first, target = plan
-        confine.show_as([request.interpreter, *request.arguments])
-        if first is not None:
-            sys.path.insert(0, first)
-            if in_the_way(first or os.curdir, shelf):
+        try:
+            if here:
                 be_real()
-        shelf.trust(sys.path)
-        sys.executable = interpreter
-        sys.orig_argv = [interpreter, *arguments]
-        sys.argv = rest
-        adopt_streams(request.flags & UNBUFFERED)
-        if request.flags & NO_BYTECODE:
-            sys.dont_write_bytecode = True
-            set_flag("dont_write_bytecode")
-        main = types.ModuleType("__main__")
-        main.__dict__.update(__annotations__={}, __builtins__=builtins, __loader__=BuiltinImporter)
-        sys.modules["__main__"] = main
-        if mode == MODULE:
-            start = (runpy._run_module_as_main, (target,))
-            sys.modules["runpy"] = runpy
-        else:
-            if mode == SCRIPT:
-                main.__file__, main.__cached__ = target[1], None
-                main.__loader__ = SourceFileLoader("__main__", target[1])
-            elif mode == STDIN:
-                main.__file__, main.__cached__ = "<stdin>", None
-            code = translate(*target, mode)
-            if code is None:
+            plan = read(request, arguments)
+            if plan is None:
                 be_real()
-            start = (exec, (code, main.__dict__))
+            mode, rest, first, target = plan
+            if mode == STDIN:
+                taken = target[0]
+            confine.show_as([request.name, *request.arguments])
+            if first is not None:
+                sys.path.insert(0, first)
+                if in_the_way(first or os.curdir, shelf):
+                    be_real()
+            shelf.trust(sys.path)
+            sys.executable = interpreter
+            sys.orig_argv = [os.fsdecode(request.name), *arguments]
+            sys.argv = rest
+            adopt_streams(request.flags & UNBUFFERED)
+            if request.flags & NO_BYTECODE:
+                sys.dont_write_bytecode = True
+                set_flag("dont_write_bytecode")
+            main = types.ModuleType("__main__")
+            main.__dict__.update(__annotations__={}, __builtins__=builtins, __loader__=BuiltinImporter)
+            sys.modules["__main__"] = main
+            if mode == MODULE:
+                start = (runpy._run_module_as_main, (target,))
+                sys.modules["runpy"] = runpy
+            else:
+                if mode == SCRIPT:
+                    main.__file__, main.__cached__ = target[1], None
+                    main.__loader__ = SourceFileLoader("__main__", target[1])
+                elif mode == STDIN:
+                    main.__file__, main.__cached__ = "<stdin>", None
+                code = translate(*target)
+                if code is None:
+                    be_real()
+                start = (exec, (code, main.__dict__))
+        except OSError:
+            be_real()  # it tells best what is wrong
         gc.enable()
         unblock(request)
     except OSError:
@@ -245,7 +320,10 @@ def become(request, shelf):
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    return *start, End(shelf)
+    if room is not None:
+        # What is called from here is not counted.
+        room.value += 1 if mode == MODULE else 2
+    return *start, End(shelf, mode)
 
 
 def read(request, arguments):
@@ -276,17 +354,11 @@ def read(request, arguments):
     return mode, [path, *rest], os.path.realpath(first) if first else os.getcwd(), (text, whole)
 
 
-def translate(text, name, mode):
+def translate(text, name):
     """Compile the program; None if it does not compile, which the real interpreter tells best."""
     try:
         return compile(text, name, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
-        if mode == STDIN:
-            # It has been read; the other one reads it again.
-            copy = os.memfd_create("stdin")
-            os.write(copy, text)
-            os.lseek(copy, 0, os.SEEK_SET)
-            os.dup2(copy, 0)
         return None
 
 

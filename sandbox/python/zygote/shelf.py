@@ -11,12 +11,15 @@ With a module come those that it would have loaded, too.
 """
 
 import builtins
+import dis
 import importlib
+import operator
 import os
 import sys
 import types
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
 
+RANK = operator.itemgetter(0)
 # About as many as there will be.
 MODULES = 3000
 # Read while a library is loaded, and of no consequence for what becomes of it; or looked after by
@@ -71,19 +74,22 @@ class Observer:
     def __init__(self):
         self.needs = {}
         self.reads = {}
+        # Which module has set a variable last.
+        self.written = {}
+
+    def being_loaded(self):
+        """It is the module being loaded that depends on something, whoever asks for it."""
+        frame = sys._getframe(2)
+        while frame and frame.f_code.co_name != "<module>":
+            frame = frame.f_back
+        return frame.f_globals.get("__name__") if frame else None
 
     def __enter__(self):
         self.real_import = builtins.__import__
         self.environment = type(os.environ)
-        needs, reads = self.needs, self.reads
+        needs, reads, written = self.needs, self.reads, self.written
         real_import, environment = self.real_import, self.environment
-
-        def being_loaded():
-            """It is the module being loaded that depends on something, whoever asks for it."""
-            frame = sys._getframe(2)
-            while frame and frame.f_code.co_name != "<module>":
-                frame = frame.f_back
-            return frame.f_globals.get("__name__") if frame else None
+        being_loaded = self.being_loaded
 
         def observed_import(name, globals=None, locals=None, fromlist=(), level=0):
             module = real_import(name, globals, locals, fromlist, level)
@@ -108,6 +114,10 @@ class Observer:
                 if isinstance(name, str):
                     note(name)
                 return environment.__contains__(self, name)
+
+            def __setitem__(self, name, value):
+                written[name] = being_loaded()
+                environment.__setitem__(self, name, value)
 
         builtins.__import__ = observed_import
         os.environ.__class__ = Observed
@@ -154,6 +164,9 @@ class Shelf:
         # For each top-level name the bits of what lies below it, and what is to be known of it.
         self.tops = []
         self.reads = {}
+        # The packages of submodules that are to become attributes of those.
+        self.parents = {}
+        # By name, what loading the module would have done elsewhere: pairs of a rank and an action.
         self.after = {}
         self.top_level = frozenset()
         self.placed = frozenset()
@@ -169,6 +182,7 @@ class Shelf:
             for name, module in sys.modules.items()
             if name not in self.baseline and name != "__main__" and not name.startswith("conductor_")
         }
+        self.detach(loaded)
         needs = {name: set() for name in loaded}
         native = set()
         for name, module in loaded.items():
@@ -210,6 +224,23 @@ class Shelf:
         self.top_level = frozenset(name for name in self.names if "." not in name)
         # Before all others: a built-in module would be made a second time.
         sys.meta_path.insert(0, self)
+
+    def detach(self, loaded):
+        """Take submodules out of packages of the standard library that do not import them.
+
+        To do so is the program's part, and it may forget.
+        """
+        imported = {}
+        for name, module in loaded.items():
+            parent, _, last = name.rpartition(".")
+            package = sys.modules.get(parent)
+            if name.partition(".")[0] not in sys.stdlib_module_names or not hasattr(package, "__path__"):
+                continue
+            if parent not in imported:
+                imported[parent] = imported_by(package.__spec__.loader.get_code(parent))
+            if vars(package).get(last) is module and last not in imported[parent]:
+                delattr(package, last)
+                self.parents[name] = package
 
     def references(self, module, loaded):
         """The modules that a module's names come from."""
@@ -304,10 +335,11 @@ class Shelf:
             if name not in modules:
                 modules[name] = self.modules[other]
                 effects.append(name)
-        for name in dict.fromkeys(effects):
-            effect = self.after.get(name)
-            if effect is not None:
-                effect()
+                if name in self.parents:
+                    setattr(self.parents[name], name.rpartition(".")[2], self.modules[other])
+        actions = [pair for name in dict.fromkeys(effects) for pair in self.after.get(name, ())]
+        for _, action in sorted(actions, key=RANK):
+            action()
 
     def has(self, name):
         """Whether a module is the zygote's, and not the program's own."""
@@ -315,6 +347,17 @@ class Shelf:
             return name != "__main__"
         module = self.get(name)
         return module is not None and sys.modules.get(name) is module
+
+
+def imported_by(code):
+    """Every part of the names that a program has import statements for."""
+    found = set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("IMPORT_NAME", "IMPORT_FROM"):
+            found.update(instruction.argval.split("."))
+        elif isinstance(instruction.argval, types.CodeType):
+            found |= imported_by(instruction.argval)
+    return found
 
 
 def is_found(top, module):

@@ -20,6 +20,7 @@ import sys
 import warnings
 
 import conductor_confine as confine
+import conductor_effects as effects_part
 import conductor_fork_server as fork_server
 import conductor_fresh as fresh
 import conductor_pages as pages_part
@@ -92,33 +93,21 @@ def serve(channel, baseline, settings):
 def load(baseline, settings):
     """Import the libraries and put them on the shelf."""
     filters = list(warnings.filters)
-    effects = {}
-    with shelf_part.Observer() as observer:
+    with shelf_part.Observer() as observer, effects_part.Effects(observer) as effects:
         for library in settings["libraries"]:
-            before, rules = dict(os.environ), list(warnings.filters)
             try:
                 importlib.import_module(library)
             except Exception as error:
                 # It then fails in the programs that want it, and only there.
                 print(f"zygote: cannot import {library}: {error!r}", file=sys.stderr, flush=True)
-            changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
-            added = [rule for rule in warnings.filters if rule not in rules]
-            if changed or added:
-                effects[library] = (changed, added)
-            for name in changed:
-                if name in before:
-                    os.environ[name] = before[name]
-                else:
-                    del os.environ[name]
-            warnings.filters[:] = rules
-            warnings._filters_mutated()
+            effects.settle(library)
         warm_up.use_all()
     warnings.filters[:] = filters
     warnings._filters_mutated()
     # The interpreter's core keeps the list it last saw, which may have been a temporary one.
     warnings.warn_explicit("none", ImportWarning, "none", 1)
     shelf = shelf_part.Shelf(baseline)
-    fresh.prepare(shelf, effects)
+    fresh.prepare(shelf, effects.noted)
     shelf.stow(observer)
     pages_part.forget_attributes()
     gc.collect()
@@ -126,7 +115,7 @@ def load(baseline, settings):
     gc.freeze()
     confine.gather_pages()
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(shelf.modules))
-    for part in ("zygote", "confine", "fork_server", "fresh", "pages", "shelf", "warm_up"):
+    for part in ("zygote", "confine", "effects", "first_frame", "fork_server", "fresh", "pages", "shelf", "warm_up"):
         sys.modules.pop("conductor_" + part)
     pages = pages_part.pages
     if pages:

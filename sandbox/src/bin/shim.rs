@@ -11,12 +11,13 @@
 //! and `socket` to the zygote. It starts in a millisecond, so it uses no runtime but the C library's.
 #![no_main]
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,8 @@ use rustix::net::{
     SocketFlags, SocketType,
 };
 
+/// Its directory, below that of the environment's programs.
+const OWN: &str = ".conductor";
 /// A zygote that is alive and not stopped accepts in a millisecond.
 const ACCEPT_WITHIN: Timespec = Timespec {
     tv_sec: 3,
@@ -59,26 +62,72 @@ pub extern "C" fn main() -> libc::c_int {
     let bin = own.parent().unwrap_or(Path::new("/"));
     let mut arguments = std::env::args_os();
     let called = arguments.next().unwrap_or_default();
-    let name = Path::new(&called).file_name().unwrap_or_default();
-    let interpreter = bin.join(match name.as_bytes().starts_with(b"python") {
-        true => name,
-        false => OsStr::new("python"),
-    });
     let arguments: Vec<OsString> = arguments.collect();
-    if let Some(plan) = Plan::of(&arguments)
+    let call = Call {
+        name: called,
+        arguments,
+    };
+    if let Some(plan) = Plan::of(&call.arguments)
         && environment_is_usual()
+        && let Some(interpreter) = call.interpreter().filter(|path| is_in(path, bin))
     {
         // An error here means that nothing has been started.
-        if let Ok(status) = serve(own, &interpreter, &arguments, &plan) {
+        if let Ok(status) = serve(own, &interpreter, &call, &plan) {
             end_like(status);
         }
     }
-    let error = Command::new(own.join("python"))
-        .arg0(&interpreter)
-        .args(&arguments)
+    let error = Command::new(interpreter_behind(own))
+        .arg0(&call.name)
+        .args(&call.arguments)
         .exec();
-    eprintln!("{}: {error}", interpreter.display());
+    eprintln!("{}: {error}", call.name.display());
     127
+}
+
+/// How this program was called.
+struct Call {
+    name: OsString,
+    arguments: Vec<OsString>,
+}
+
+impl Call {
+    /// Where the interpreter would think it is, and so which environment it would take for its own.
+    fn interpreter(&self) -> Option<PathBuf> {
+        let name = Path::new(&self.name);
+        if self.name.as_bytes().contains(&b'/') {
+            return Some(match name.strip_prefix("./") {
+                Ok(rest) => std::env::current_dir().ok()?.join(rest),
+                Err(_) => std::env::current_dir().ok()?.join(name),
+            });
+        }
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|directory| directory.join(name))
+            .find(|file| {
+                let metadata = fs::metadata(file);
+                metadata.is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+            })
+    }
+}
+
+/// Whether a path leads straight into a directory. Through links and other detours it is another
+/// environment, or none.
+fn is_in(path: &Path, directory: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| directory.join(name).as_os_str() == path.as_os_str())
+}
+
+/// The interpreter itself. A copy of the shim, which lies anywhere, is for the first on the path.
+fn interpreter_behind(own: &Path) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let others = std::env::split_paths(&path).map(|directory| directory.join(OWN));
+    let own = match own.ends_with(OWN) {
+        true => Some(own.to_owned()),
+        false => others
+            .into_iter()
+            .find(|other| other.join("python").exists()),
+    };
+    own.unwrap_or_else(|| OWN.into()).join("python")
 }
 
 /// What the interpreter's arguments ask for.
@@ -127,8 +176,14 @@ impl Plan {
     }
 }
 
+/// Whether a variable switches something on: by any text but a zero.
 fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+    std::env::var_os(name).is_some_and(|value| {
+        let number = value
+            .to_str()
+            .and_then(|text| text.trim_ascii_start().parse().ok());
+        !value.is_empty() && number != Some(0)
+    })
 }
 
 /// Whether nothing is set that counts while an interpreter or a C library starts.
@@ -162,17 +217,12 @@ fn is_early(name: &[u8]) -> bool {
 }
 
 /// Has the program run, and returns its wait status. An error: it has not been started.
-fn serve(
-    own: &Path,
-    interpreter: &Path,
-    arguments: &[OsString],
-    plan: &Plan,
-) -> io::Result<libc::c_int> {
+fn serve(own: &Path, interpreter: &Path, call: &Call, plan: &Plan) -> io::Result<libc::c_int> {
     // Connected before its own descriptors are opened: the program's keep their numbers.
     let inherited = inherited()?;
     let socket = connect(&fs::read_link(own.join("socket"))?)?;
     let before = SigSet::thread_get_mask()?;
-    let request = request(interpreter, arguments, plan, &inherited, &before)?;
+    let request = request(interpreter, call, plan, &inherited, &before)?;
     let signals = SignalFd::with_flags(
         &SigSet::all(),
         SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
@@ -224,7 +274,7 @@ fn connect(path: &Path) -> io::Result<OwnedFd> {
 /// The request, as `fork_server.py` describes it.
 fn request(
     interpreter: &Path,
-    arguments: &[OsString],
+    call: &Call,
     plan: &Plan,
     inherited: &[i32],
     blocked: &SigSet,
@@ -250,7 +300,7 @@ fn request(
         plan.flags,
         niceness as u32,
         inherited.len() as u32,
-        arguments.len() as u32,
+        call.arguments.len() as u32,
         variables.len() as u32,
     ] {
         bytes.extend(number.to_ne_bytes());
@@ -288,10 +338,14 @@ fn request(
     for number in inherited {
         bytes.extend(number.to_ne_bytes());
     }
-    let texts = [interpreter.as_os_str(), directory.as_os_str()];
+    let texts = [
+        interpreter.as_os_str(),
+        call.name.as_os_str(),
+        directory.as_os_str(),
+    ];
     for text in texts
         .into_iter()
-        .chain(arguments.iter().map(OsString::as_os_str))
+        .chain(call.arguments.iter().map(OsString::as_os_str))
         .chain(variables.iter().map(OsString::as_os_str))
     {
         bytes.extend(text.as_bytes());

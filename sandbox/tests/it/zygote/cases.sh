@@ -210,7 +210,7 @@ printf 'a,b\n1,x\n2,y\n' > t.csv; py -c 'import pandas, numpy; frame = pandas.re
 
 # --- random numbers differ from run to run, and seeded ones do not
 py -c 'import random; random.seed(1); print(random.random())
-import numpy; numpy.random.seed(1); print(numpy.random.rand())'; for module in 'random; print(random.random())' 'numpy.random as n; print(n.rand())' 'uuid; print(uuid.uuid4())' 'secrets; print(secrets.token_hex())' 'tempfile; print(tempfile.mkdtemp())' 'random; print(random.SystemRandom().random())'; do a=$(py -c "import $module"); b=$(py -c "import $module"); [ "$a" != "$b" ]; echo $?; done
+import numpy; numpy.random.seed(1); print(numpy.random.rand())'; for module in 'random; print(random.random())' 'numpy.random as n; print(n.rand())' 'uuid; print(uuid.uuid4())' 'secrets; print(secrets.token_hex())' 'tempfile; print(tempfile.mkdtemp())' 'random; print(random.SystemRandom().random())' 'multiprocessing; print(multiprocessing.current_process().authkey)'; do a=$(py -c "import $module"); b=$(py -c "import $module"); [ "$a" != "$b" ]; echo $?; done
 
 # --- pictures
 py -c 'import matplotlib, matplotlib.pyplot as plt; plt.plot([1, 2]); plt.savefig("p.png"); print(matplotlib.get_backend(), open("p.png", "rb").read(4))'; MPLBACKEND=svg py -c 'import matplotlib.pyplot as plt; plt.figure(); print(plt.get_backend())'; py -c 'import plotly.express as px; print(px.bar(x=[1], y=[2]).data[0].type)'; py -c 'import altair; print(altair.Chart().mark_bar().to_dict(validate=False)["mark"])'
@@ -234,12 +234,72 @@ sys.stdout.flush()
 if os.fork() == 0: print("child", flush=True); os._exit(3)
 print(os.waitstatus_to_exitcode(os.wait()[1]))'; py -c 'import os, sys; os.execv(sys.executable, [sys.executable, "-c", "import sys; print(sys.argv)", "again"])'; py -c 'import os; os.execvp("echo", ["echo", "other"])'
 
+# --- the name that the interpreter was called by
+(exec -a python "$PROGRAM" -c 'import sys; print(sys.orig_argv, sys.executable)'); (exec -a python3 "$PROGRAM" missing.py); (exec -a python "$PROGRAM" -m); (exec -a other "$PROGRAM" -c 'import sys; print(sys.orig_argv[0], sys.executable, sys.prefix == sys.base_prefix)'); (cd "$VIRTUAL_ENV"; exec -a bin/python "$PROGRAM" -c 'import sys; print(sys.executable)')
+
+# --- links to the interpreter, and environments made of it
+mkdir bin; ln -s "$PROGRAM" bin/python; (PATH=$PWD/bin:$PATH; python -c 'import sys; print(sys.executable, sys.prefix == sys.base_prefix)'); py -m venv --without-pip v; v/bin/python -c 'import sys; print(sys.prefix, sys.base_prefix)'; cp "$PROGRAM" copy; ./copy -c 'import sys; print(sys.executable, sys.prefix == sys.base_prefix)'
+
+# --- variables that switch nothing on
+PYTHONUNBUFFERED=0 PYTHONDONTWRITEBYTECODE=' 0' py -c 'import os, sys; print(sys.dont_write_bytecode, sys.flags.dont_write_bytecode); os.write(1, b"first\n")'
+
+# --- what cannot be read
+echo 'print(1)' > s.py; py < /; echo $?; py <&-; echo $?; py 0> written; echo $?; py -c 'print(1)' 1< .; echo $?
+
+# --- no frame lies below the program's own
+cat > s.py <<'END'
+import inspect, logging, sys, traceback, warnings
+print(len(inspect.stack()), sys._getframe().f_back, traceback.format_stack())
+warnings.warn("far", stacklevel=3)
+logging.basicConfig(format="%(filename)s %(lineno)d"); logging.warning("far", stacklevel=5)
+def deeper():
+    global depth
+    depth += 1; deeper()
+for limit in (1000, 100):
+    sys.setrecursionlimit(limit); depth = 0
+    try: deeper()
+    except RecursionError: print(depth)
+deeper()
+END
+py s.py; py -m s; py -c "$(cat s.py)"; py < s.py; py -c 'import sys; sys.excepthook = None; 1 / 0' 2>&1 | head -2
+
+# --- other ends
+for code in 'import sys; sys.exit(2 ** 64)' 'class Mine(KeyboardInterrupt): pass
+raise Mine' 'raise KeyboardInterrupt' 'import sys; sys.excepthook = lambda *_: sys.exit(5); 1 / 0'; do py -c "$code"; echo $?; echo "$code" > m.py; py -m m; echo $?; done
+
+# --- what libraries do at exit
+cat > s.py <<'END'
+import atexit, logging.handlers, multiprocessing, tempfile, time, weakref
+class Thing: pass
+def late(): time.sleep(0.2); print("the child", flush=True)
+def never(): time.sleep(20); print("never")
+if __name__ == "__main__":
+    held = logging.handlers.MemoryHandler(10, target=logging.StreamHandler())
+    logging.getLogger().addHandler(held); logging.warning("held back")
+    thing = Thing(); weakref.finalize(thing, print, "finalized"); atexit.register(print, "at exit")
+    folder = tempfile.TemporaryDirectory(prefix="kept-")
+    multiprocessing.Process(target=late).start(); multiprocessing.Process(target=never, daemon=True).start()
+    print("the program")
+END
+py s.py; ls /tmp | grep kept; pgrep -f s.py; py -c 'import atexit; atexit.register(print, "once"); atexit._run_exitfuncs(); print("goes on")'
+
+# --- what is counted begins anew
+py -c 'import threading, concurrent.futures, os, logging
+print(threading.Thread().name, threading.main_thread().native_id == os.getpid(), logging.makeLogRecord({}).name, logging.LogRecord("", 0, "", 0, "", (), None).relativeCreated < 60000)
+with concurrent.futures.ThreadPoolExecutor() as pool: print(pool.submit(lambda: threading.current_thread().name).result())'
+
+# --- what one library does to another
+py -c 'import plotly.io, plotly.graph_objects as go; print(plotly.io.templates.default, go.Figure().layout.template.layout.colorway[0])'; py -c 'import plotly.io, streamlit.elements.plotly_chart; print(plotly.io.templates.default)'; py -c 'import matplotlib.style; print(matplotlib.style.USER_LIBRARY_PATHS)'; py -c 'import requests, warnings; print(warnings.filters)'; py -c 'import urllib; urllib.request'; py -c 'import importlib, xml, logging, concurrent; print([hasattr(*each) for each in ((importlib, "util"), (xml, "etree"), (logging, "handlers"), (concurrent, "futures"))]); import logging.handlers, xml.etree.ElementTree; print(logging.handlers.QueueHandler, xml.etree.ElementTree.fromstring("<a/>").tag)'
+
 # --- multiprocessing
 cat > s.py <<'END'
 import multiprocessing, sys
 def square(n): return n * n
+class Result: pass
 if __name__ == "__main__":
+    print(multiprocessing.process.ORIGINAL_DIR)
     for method in ("fork", "spawn", "forkserver"):
+        with multiprocessing.get_context(method).Pool(1) as pool: print(type(pool.apply(Result)) is Result)
         with multiprocessing.get_context(method).Pool(2) as pool: print(method, pool.map(square, range(4)))
     from concurrent.futures import ProcessPoolExecutor
     with ProcessPoolExecutor(2) as pool: print(list(pool.map(square, range(4))))
