@@ -11,7 +11,6 @@ With a module come those that it would have loaded, too.
 """
 
 import builtins
-import dis
 import importlib
 import operator
 import os
@@ -164,8 +163,6 @@ class Shelf:
         # For each top-level name the bits of what lies below it, and what is to be known of it.
         self.tops = []
         self.reads = {}
-        # The packages of submodules that are to become attributes of those.
-        self.parents = {}
         # By name, what loading the module would have done elsewhere: pairs of a rank and an action.
         self.after = {}
         self.top_level = frozenset()
@@ -182,7 +179,6 @@ class Shelf:
             for name, module in sys.modules.items()
             if name not in self.baseline and name != "__main__" and not name.startswith("conductor_")
         }
-        self.detach(loaded)
         needs = {name: set() for name in loaded}
         native = set()
         for name, module in loaded.items():
@@ -224,23 +220,6 @@ class Shelf:
         self.top_level = frozenset(name for name in self.names if "." not in name)
         # Before all others: a built-in module would be made a second time.
         sys.meta_path.insert(0, self)
-
-    def detach(self, loaded):
-        """Take submodules out of packages of the standard library that do not import them.
-
-        To do so is the program's part, and it may forget.
-        """
-        imported = {}
-        for name, module in loaded.items():
-            parent, _, last = name.rpartition(".")
-            package = sys.modules.get(parent)
-            if name.partition(".")[0] not in sys.stdlib_module_names or not hasattr(package, "__path__"):
-                continue
-            if parent not in imported:
-                imported[parent] = imported_by(package.__spec__.loader.get_code(parent))
-            if vars(package).get(last) is module and last not in imported[parent]:
-                delattr(package, last)
-                self.parents[name] = package
 
     def references(self, module, loaded):
         """The modules that a module's names come from."""
@@ -335,8 +314,6 @@ class Shelf:
             if name not in modules:
                 modules[name] = self.modules[other]
                 effects.append(name)
-                if name in self.parents:
-                    setattr(self.parents[name], name.rpartition(".")[2], self.modules[other])
         actions = [pair for name in dict.fromkeys(effects) for pair in self.after.get(name, ())]
         for _, action in sorted(actions, key=RANK):
             action()
@@ -347,17 +324,6 @@ class Shelf:
             return name != "__main__"
         module = self.get(name)
         return module is not None and sys.modules.get(name) is module
-
-
-def imported_by(code):
-    """Every part of the names that a program has import statements for."""
-    found = set()
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("IMPORT_NAME", "IMPORT_FROM"):
-            found.update(instruction.argval.split("."))
-        elif isinstance(instruction.argval, types.CodeType):
-            found |= imported_by(instruction.argval)
-    return found
 
 
 def is_found(top, module):
