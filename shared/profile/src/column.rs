@@ -4,7 +4,6 @@ use crate::date::DateCandidates;
 use crate::distinct::Distinct;
 use crate::distribution::Distribution;
 use crate::frequent::Frequent;
-use crate::hash::hash;
 use crate::number::{self, Number};
 use crate::records::Record;
 use crate::sketch::Sketch;
@@ -30,7 +29,7 @@ pub(crate) struct ColumnFacts {
     dates: DateCandidates,
     /// The first values. What they add up to is found at the end, from their counts.
     frequent: Frequent<Reading>,
-    /// How many of those are words for a missing value.
+    /// How many of those are missing values: nothing at all, or a word for that.
     missing_words: usize,
     /// The values beyond.
     others: Distinct,
@@ -38,6 +37,14 @@ pub(crate) struct ColumnFacts {
     other_numbers: Sketch,
     /// The first value that is a number under neither mark.
     odd_one: Option<String>,
+}
+
+/// Room that is used again and again, for some rows of one column.
+#[derive(Default)]
+pub(crate) struct Room {
+    hashes: Vec<u64>,
+    /// Which of them are not remembered.
+    others: Vec<usize>,
 }
 
 /// What a value is by itself.
@@ -74,11 +81,11 @@ impl Reading {
     }
 }
 
-/// What `pandas.read_csv` takes as missing, beside nothing at all.
+/// What `pandas.read_csv` takes as missing.
 fn is_missing(value: &[u8]) -> bool {
     matches!(
         value,
-        b"#N/A"
+        b"" | b"#N/A"
             | b"#N/A N/A"
             | b"#NA"
             | b"-1.#IND"
@@ -160,23 +167,36 @@ fn widen<T: PartialOrd>(range: &mut (T, T), by: (T, T)) {
 }
 
 impl ColumnFacts {
-    /// Takes what stands at `index` in some more rows. `hashes` is room that is used again and again.
-    pub(crate) fn add(&mut self, rows: &[Record<'_>], index: usize, hashes: &mut Vec<u64>) {
-        // All hashes first: then the processor looks up several values at once.
-        hashes.clear();
-        hashes.extend(rows.iter().map(|row| hash(row.field(index))));
-        for (row, &hash) in rows.iter().zip(&*hashes) {
-            // No bytes, no hash.
-            if hash == 0 {
-                self.missing += 1;
-            } else if !self.frequent.count(hash) {
-                self.read(row.field(index), hash);
+    /// Takes what stands at `index` in some more rows.
+    pub(crate) fn add(&mut self, rows: &[Record<'_>], index: usize, room: &mut Room) {
+        // One kind of work at a time: then the processor looks up several values at once.
+        room.hashes.clear();
+        room.hashes.extend(rows.iter().map(|row| row.hash(index)));
+        let is_full = self.frequent.is_full();
+        self.frequent.count_all(&room.hashes, &mut room.others);
+        for &position in &room.others {
+            let (value, hash) = (rows[position].field(index), room.hashes[position]);
+            // Two of a kind may be new together.
+            let is_missing = if !is_full && self.frequent.count(hash) {
+                true
+            } else {
+                matches!(self.read(value, hash), None | Some(Reading::Missing))
+            };
+            if is_missing {
+                room.hashes[position] = 0;
+            }
+        }
+        let remembered = self.frequent.len() - self.missing_words;
+        for &position in &room.others {
+            let hash = room.hashes[position];
+            if hash != 0 {
+                self.others.add(hash, EXACT_LIMIT - remembered);
             }
         }
     }
 
-    /// Reads a value: the first of its kind, or one of too many to remember.
-    fn read(&mut self, value: &[u8], hash: u64) {
+    /// Reads a value, the first of its kind or one of too many to remember; as what, in the latter case.
+    fn read(&mut self, value: &[u8], hash: u64) -> Option<Reading> {
         let number = number::read(value);
         let reading = Reading::of(value, number);
         if !matches!(reading, Reading::Missing) {
@@ -189,16 +209,13 @@ impl ColumnFacts {
         }
         if self.frequent.remember(hash, value, reading) {
             self.missing_words += usize::from(matches!(reading, Reading::Missing));
-            return;
+            return None;
         }
         self.tally(reading, 1);
         if let (Reading::Number(amount), None) = (reading, &self.odd_one) {
             self.other_numbers.add(amount.value);
         }
-        if !matches!(reading, Reading::Missing) {
-            let remembered = self.frequent.len() - self.missing_words;
-            self.others.add(hash, EXACT_LIMIT - remembered);
-        }
+        Some(reading)
     }
 
     fn marked(&mut self, mark: Option<u8>) -> &mut Numbers {

@@ -46,6 +46,16 @@ impl<T> Default for Frequent<T> {
 }
 
 impl<T: Copy> Frequent<T> {
+    /// Counts each value once more that is remembered, and gives the positions of the others.
+    pub(crate) fn count_all(&mut self, hashes: &[u64], others: &mut Vec<usize>) {
+        others.clear();
+        for (position, hash) in hashes.iter().enumerate() {
+            if !self.count(*hash) {
+                others.push(position);
+            }
+        }
+    }
+
     /// Counts the value once more if it is remembered.
     pub(crate) fn count(&mut self, hash: u64) -> bool {
         let mask = self.slots.len() - 1;
@@ -64,7 +74,7 @@ impl<T: Copy> Frequent<T> {
 
     /// Remembers a value that was not there, while there is room.
     pub(crate) fn remember(&mut self, hash: u64, value: &[u8], reading: T) -> bool {
-        if self.len() == LIMIT {
+        if self.is_full() {
             return false;
         }
         self.hashes.push(hash);
@@ -89,6 +99,11 @@ impl<T: Copy> Frequent<T> {
         }
         // The limit is far below 2^16.
         self.slots[slot] = u16::try_from(index + 1).unwrap_or(0);
+    }
+
+    /// Whether no further value will be remembered.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() == LIMIT
     }
 
     pub(crate) fn len(&self) -> usize {

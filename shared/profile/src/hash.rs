@@ -10,37 +10,63 @@ const LAST: u64 = 0xC4CE_B9FE_1A85_EC53;
 ///
 /// It is 0 for no bytes, and for nothing else.
 pub(crate) fn hash(value: &[u8]) -> u64 {
-    let mut state = (value.len() as u64).wrapping_mul(LAST);
-    let mut step = |word: u64| {
-        state = (state ^ word).wrapping_mul(STEP);
-        state ^= state >> 32;
-    };
-    if let Some(tail) = value.last_chunk::<8>() {
+    let length = value.len();
+    let mut state = begin(length);
+    if let (Some(head), Some(tail)) = (value.first_chunk::<8>(), value.last_chunk::<8>()) {
         // The last word may overlap the one before: with the length, that tells all values apart.
-        let words = value[..value.len() - 1].chunks_exact(8);
-        for word in words {
-            step(word.try_into().map_or(0, u64::from_le_bytes));
+        state = step(state, u64::from_le_bytes(*head));
+        if length > 16 {
+            let (words, _) = value[8..length - 1].as_chunks::<8>();
+            for word in words {
+                state = step(state, u64::from_le_bytes(*word));
+            }
         }
-        step(u64::from_le_bytes(*tail));
-    } else if let (Some(head), Some(tail)) = (value.first_chunk::<4>(), value.last_chunk::<4>()) {
-        let (head, tail) = (u32::from_le_bytes(*head), u32::from_le_bytes(*tail));
-        step(u64::from(head) << 32 | u64::from(tail));
-    } else if let (Some(first), Some(last)) = (value.first(), value.last()) {
-        // Of up to three bytes, one or two are taken twice.
-        let middle = u64::from(value[value.len() / 2]);
-        step(u64::from(*first) << 16 | middle << 8 | u64::from(*last));
+        if length > 8 {
+            state = step(state, u64::from_le_bytes(*tail));
+        }
     } else {
-        return 0;
+        let mut word = [0; 8];
+        word[..length].copy_from_slice(value);
+        state = step(state, u64::from_le_bytes(word));
     }
-    state = state.wrapping_mul(LAST);
-    (state ^ (state >> 29)).max(1)
+    end(state, length)
+}
+
+/// The hash of what stands from `start` to `end`. Up to eight bytes are taken in one step, with what
+/// follows them: how many they are, which nobody can foretell, decides no branch.
+#[inline]
+pub(crate) fn hash_within(bytes: &[u8], start: usize, end_at: usize) -> u64 {
+    let length = end_at - start;
+    if length <= 8
+        && let Some(word) = bytes.get(start..).and_then(|rest| rest.first_chunk::<8>())
+    {
+        let known = (!0_u64).checked_shr(64 - 8 * length as u32).unwrap_or(0);
+        let word = u64::from_le_bytes(*word) & known;
+        return end(step(begin(length), word), length);
+    }
+    hash(&bytes[start..end_at])
+}
+
+fn begin(length: usize) -> u64 {
+    (length as u64).wrapping_mul(LAST)
+}
+
+fn step(state: u64, word: u64) -> u64 {
+    let state = (state ^ word).wrapping_mul(STEP);
+    state ^ (state >> 32)
+}
+
+fn end(state: u64, length: usize) -> u64 {
+    let state = state.wrapping_mul(LAST);
+    let hash = state ^ (state >> 29);
+    hash + u64::from(hash == 0 && length > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use super::hash;
+    use super::{hash, hash_within};
 
     #[test]
     fn values_that_are_much_alike_have_different_hashes() {
@@ -54,6 +80,18 @@ mod tests {
         for shift in [0, 16, 32, 48] {
             let places: HashSet<u64> = hashes.iter().map(|hash| hash >> shift & 0xFFFF).collect();
             assert!(places.len() > 54_000, "{shift}: {}", places.len());
+        }
+    }
+
+    #[test]
+    fn a_hash_does_not_depend_on_what_follows() {
+        let text = b"some bytes, and a few more of them";
+        for start in 0..text.len() {
+            for end in start..=text.len() {
+                let value = &text[start..end];
+                assert_eq!(hash_within(text, start, end), hash(value), "{value:?}");
+                assert_eq!(hash(value) == 0, value.is_empty());
+            }
         }
     }
 }

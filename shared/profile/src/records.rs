@@ -7,13 +7,14 @@ mod specials;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use crate::hash::hash_within;
 use specials::Specials;
 
 /// The most bytes and fields one record may have, so that an unclosed quote cannot eat the memory.
 pub(crate) const RECORD_LIMIT: usize = 1 << 20;
 
 /// The most fields that are handed on together; a record that has more comes alone.
-const BATCH: usize = 4096;
+const BATCH: usize = 16 * 1024;
 
 /// Records that follow one another, borrowed; at least one.
 #[derive(Clone, Copy)]
@@ -58,6 +59,15 @@ impl<'a> Record<'a> {
         match self.fields.get(index) {
             Some(field) => &self.bytes[field.start..field.end],
             None => &[],
+        }
+    }
+
+    /// The hash of a field.
+    #[inline]
+    pub(crate) fn hash(self, index: usize) -> u64 {
+        match self.fields.get(index) {
+            Some(field) => hash_within(self.bytes, field.start, field.end),
+            None => 0,
         }
     }
 
