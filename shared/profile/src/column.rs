@@ -45,6 +45,8 @@ pub(crate) struct Room {
     hashes: Vec<u64>,
     /// Which of them are not remembered.
     others: Vec<usize>,
+    /// The hashes of values beyond those that are.
+    beyond: Vec<u64>,
 }
 
 /// What a value is by itself.
@@ -177,26 +179,19 @@ impl ColumnFacts {
         for &position in &room.others {
             let (value, hash) = (rows[position].field(index), room.hashes[position]);
             // Two of a kind may be new together.
-            let is_missing = if !is_full && self.frequent.count(hash) {
-                true
-            } else {
-                matches!(self.read(value, hash), None | Some(Reading::Missing))
-            };
-            if is_missing {
-                room.hashes[position] = 0;
+            let is_known = !is_full && self.frequent.count(hash);
+            if !is_known && self.read(value, hash) {
+                room.beyond.push(hash);
             }
         }
         let remembered = self.frequent.len() - self.missing_words;
-        for &position in &room.others {
-            let hash = room.hashes[position];
-            if hash != 0 {
-                self.others.add(hash, EXACT_LIMIT - remembered);
-            }
+        for hash in room.beyond.drain(..) {
+            self.others.add(hash, EXACT_LIMIT - remembered);
         }
     }
 
-    /// Reads a value, the first of its kind or one of too many to remember; as what, in the latter case.
-    fn read(&mut self, value: &[u8], hash: u64) -> Option<Reading> {
+    /// Reads a value, and says whether it is one beyond those that are remembered.
+    fn read(&mut self, value: &[u8], hash: u64) -> bool {
         let number = number::read(value);
         let reading = Reading::of(value, number);
         if !matches!(reading, Reading::Missing) {
@@ -209,13 +204,13 @@ impl ColumnFacts {
         }
         if self.frequent.remember(hash, value, reading) {
             self.missing_words += usize::from(matches!(reading, Reading::Missing));
-            return None;
+            return false;
         }
         self.tally(reading, 1);
         if let (Reading::Number(amount), None) = (reading, &self.odd_one) {
             self.other_numbers.add(amount.value);
         }
-        Some(reading)
+        !matches!(reading, Reading::Missing)
     }
 
     fn marked(&mut self, mark: Option<u8>) -> &mut Numbers {
