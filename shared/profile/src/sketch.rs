@@ -196,7 +196,7 @@ mod tests {
         );
         // From both ends inwards, and from the middle outwards.
         let ends = |at: u32| {
-            if at % 2 == 0 {
+            if at.is_multiple_of(2) {
                 f64::from(at)
             } else {
                 -f64::from(at)
