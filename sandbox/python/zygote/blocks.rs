@@ -38,6 +38,7 @@ struct Allocator {
 
 unsafe extern "C" {
     fn malloc_usable_size(place: *mut c_void) -> usize;
+    fn pthread_self() -> usize;
 }
 
 type SetAllocator = unsafe extern "C" fn(c_int, *const Allocator);
@@ -94,8 +95,9 @@ fn before(domain: c_int) -> &'static Before {
     }
 }
 
-/// Whether Python itself asks, and not a library that asks the system's allocator through it.
-static ASKED: AtomicBool = AtomicBool::new(false);
+/// The thread in which Python itself asks: it has the interpreter's lock. Others, and libraries, ask
+/// the system's allocator through Python.
+static ASKED_BY: AtomicUsize = AtomicUsize::new(0);
 static ENDED: AtomicBool = AtomicBool::new(false);
 static FREE: [AtomicPtr<u8>; CLASSES] = [const { AtomicPtr::new(ptr::null_mut()) }; CLASSES];
 /// What is left of the last chunk.
@@ -227,9 +229,10 @@ extern "C" fn raw_free(_: *mut c_void, place: *mut c_void) {
 // --- Python's own domains: they ask the system's allocator in the end, and say so ---
 
 fn asking<T>(ask: impl FnOnce() -> T) -> T {
-    let before = ASKED.swap(true, Relaxed);
+    // SAFETY: it takes nothing.
+    let before = ASKED_BY.swap(unsafe { pthread_self() }, Relaxed);
     let answer = ask();
-    ASKED.store(before, Relaxed);
+    ASKED_BY.store(before, Relaxed);
     answer
 }
 
@@ -261,8 +264,11 @@ extern "C" fn python_free(context: *mut c_void, place: *mut c_void) {
 
 /// A block for so many bytes, if they belong here and there is room.
 fn block_for(size: usize) -> Option<*mut u8> {
-    let wanted = ASKED.load(Relaxed) && !ENDED.load(Relaxed);
-    if !wanted || size <= SMALL || size > LARGEST - HEAD {
+    if size <= SMALL || size > LARGEST - HEAD || ENDED.load(Relaxed) {
+        return None;
+    }
+    // SAFETY: it takes nothing.
+    if ASKED_BY.load(Relaxed) != unsafe { pthread_self() } {
         return None;
     }
     let steps = (size + HEAD).div_ceil(STEP);
