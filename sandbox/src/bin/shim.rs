@@ -21,6 +21,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -431,10 +432,22 @@ fn close_all_but(keep: [i32; 2]) {
     }
 }
 
+/// Signals that ask a program to end. Whoever sends one to the program and to the group that it is in
+/// (`timeout` does both) sends one: the second comes while the first waits to be taken. Two that are
+/// passed on one after another would be two, and the second would hit what answers the first.
+const ENDING: [u32; 4] = [
+    libc::SIGHUP as u32,
+    libc::SIGINT as u32,
+    libc::SIGQUIT as u32,
+    libc::SIGTERM as u32,
+];
+const TOGETHER: Duration = Duration::from_millis(5);
+
 /// Passes on signals until the program has ended; its wait status.
 fn stand_in(socket: &OwnedFd, signals: &SignalFd) -> libc::c_int {
     let leader = rustix::process::getpgrp() == rustix::process::getpid();
     let mut heard = Vec::new();
+    let mut ending: Option<(u32, u32, Instant)> = None;
     loop {
         let mut polled = [
             PollFd::new(socket, PollFlags::IN),
@@ -445,6 +458,15 @@ fn stand_in(socket: &OwnedFd, signals: &SignalFd) -> libc::c_int {
         }
         while let Ok(Some(signal)) = signals.read_signal() {
             let group = leader || signal.ssi_code == FROM_KERNEL;
+            if ENDING.contains(&signal.ssi_signo) {
+                let (number, sender) = (signal.ssi_signo, signal.ssi_pid);
+                let before = ending.replace((number, sender, Instant::now()));
+                if before
+                    .is_some_and(|(a, b, at)| (a, b) == (number, sender) && at.elapsed() < TOGETHER)
+                {
+                    continue;
+                }
+            }
             if signal.ssi_signo != libc::SIGCHLD as u32 {
                 let message = [b's', signal.ssi_signo as u8, group.into()];
                 // A zygote that is gone is seen below.
