@@ -93,6 +93,32 @@ async fn a_file_of_more_than_fifty_megabytes_is_too_large() {
     upload(&conductor, bytes).await.error(413, "too_large");
 }
 
+/// Every value of every column is another one: nothing repeats that could be remembered once.
+#[tokio::test]
+async fn a_wide_file_of_nothing_but_different_numbers_is_profiled() {
+    let conductor = Conductor::start().without_sandbox().await;
+    let (columns, rows) = (500, 11_000_u32);
+    let names: Vec<_> = (0..columns).map(|column| format!("c{column}")).collect();
+    let mut file = names.join(",");
+    for row in 0..rows {
+        for column in 0..columns {
+            file.push(if column == 0 { '\n' } else { ',' });
+            // All of eight digits, in no order.
+            let number = (row.wrapping_mul(7919) + column) % rows;
+            file.push_str(&(10_000_000 + number).to_string());
+        }
+    }
+    let dataset = upload(&conductor, file.into_bytes()).await.ok();
+    let profile = &dataset["profile"];
+    let facts = &profile["columns"][499];
+    assert_eq!(profile["rows"], rows);
+    assert_eq!(facts["distinct"], rows);
+    assert_eq!(facts["max"], 10_010_999, "{facts}");
+    let counts = facts["histogram"]["counts"].as_array().expect("numbers");
+    let counted: u64 = counts.iter().filter_map(serde_json::Value::as_u64).sum();
+    assert_eq!(counted, u64::from(rows));
+}
+
 #[tokio::test]
 async fn an_unknown_dataset_is_not_found() {
     let conductor = Conductor::start().without_sandbox().await;

@@ -17,7 +17,6 @@ const NEARLY: f64 = 0.9;
 
 /// The facts so far. Numbers are gathered under both decimal marks, because the file's mark is known
 /// only at its end.
-#[derive(Default)]
 pub(crate) struct ColumnFacts {
     missing: u64,
     present: u64,
@@ -169,6 +168,24 @@ fn widen<T: PartialOrd>(range: &mut (T, T), by: (T, T)) {
 }
 
 impl ColumnFacts {
+    /// Those of one of so many columns.
+    pub(crate) fn one_of(columns: usize) -> Self {
+        Self {
+            missing: 0,
+            present: 0,
+            plain: Numbers::default(),
+            point: Numbers::default(),
+            comma: Numbers::default(),
+            booleans: 0,
+            dates: DateCandidates::default(),
+            frequent: Frequent::one_of(columns),
+            missing_words: 0,
+            others: Distinct::default(),
+            other_numbers: Sketch::default(),
+            odd_one: None,
+        }
+    }
+
     /// Takes what stands at `index` in some more rows.
     pub(crate) fn add(&mut self, rows: &[Record<'_>], index: usize, room: &mut Room) {
         // One kind of work at a time: then the processor looks up several values at once.

@@ -11,6 +11,8 @@ use crate::types::ValueCount;
 /// How many values are remembered. A column with more is no category, and its frequent values nearly
 /// always come early.
 const LIMIT: usize = 10_000;
+/// How many values of all columns together: each takes about 70 bytes.
+const LIMIT_OF_ALL: usize = 400_000;
 /// How much of a value is kept.
 const VALUE_LIMIT: usize = 100;
 /// How many of the most frequent values are reported.
@@ -23,6 +25,7 @@ const FEWEST_SLOTS: usize = 16;
 /// Parted by what is needed together: a column may have far more values than a processor's cache
 /// has room, and most looks are at hashes only.
 pub(crate) struct Frequent<T> {
+    limit: usize,
     /// The values' positions, counted from 1, found by hash; 0 is free. At most half are taken.
     slots: Vec<u16>,
     hashes: Vec<u64>,
@@ -32,9 +35,11 @@ pub(crate) struct Frequent<T> {
     text_ends: Vec<usize>,
 }
 
-impl<T> Default for Frequent<T> {
-    fn default() -> Self {
+impl<T: Copy> Frequent<T> {
+    /// One of so many that are there at once.
+    pub(crate) fn one_of(columns: usize) -> Self {
         Self {
+            limit: LIMIT.min(LIMIT_OF_ALL / columns.max(1)),
             slots: vec![0; FEWEST_SLOTS],
             hashes: Vec::new(),
             counts: Vec::new(),
@@ -43,9 +48,7 @@ impl<T> Default for Frequent<T> {
             text_ends: Vec::new(),
         }
     }
-}
 
-impl<T: Copy> Frequent<T> {
     /// Counts each value once more that is remembered, and gives the positions of the others.
     pub(crate) fn count_all(&mut self, hashes: &[u64], others: &mut Vec<usize>) {
         others.clear();
@@ -103,7 +106,7 @@ impl<T: Copy> Frequent<T> {
 
     /// Whether no further value will be remembered.
     pub(crate) fn is_full(&self) -> bool {
-        self.len() == LIMIT
+        self.len() == self.limit
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -156,7 +159,7 @@ fn cut(value: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Frequent, LIMIT};
+    use super::{Frequent, LIMIT, LIMIT_OF_ALL};
     use crate::hash::hash;
 
     fn add(frequent: &mut Frequent<usize>, value: &str) -> bool {
@@ -166,7 +169,7 @@ mod tests {
 
     #[test]
     fn names_the_most_frequent_values_and_cuts_long_ones_between_characters() {
-        let mut frequent = Frequent::default();
+        let mut frequent = Frequent::one_of(1);
         let long = "é".repeat(80);
         for value in ["b", "a", "b", "once", "a", "b", &long, &long] {
             assert!(add(&mut frequent, value));
@@ -181,8 +184,15 @@ mod tests {
     }
 
     #[test]
+    fn many_columns_share_the_room() {
+        let mut frequent = Frequent::one_of(1000);
+        let remembered = (0..LIMIT).filter(|number| add(&mut frequent, &number.to_string()));
+        assert_eq!(remembered.count() * 1000, LIMIT_OF_ALL);
+    }
+
+    #[test]
     fn goes_on_counting_when_it_is_full() {
-        let mut frequent = Frequent::default();
+        let mut frequent = Frequent::one_of(1);
         for number in 0..LIMIT {
             assert!(add(&mut frequent, &format!("value {number}")));
         }

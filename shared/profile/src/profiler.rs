@@ -240,7 +240,9 @@ impl Table {
             let has_header = *self
                 .has_header
                 .get_or_insert_with(|| !header::is_data(record));
-            self.columns.resize_with(record.len(), ColumnFacts::default);
+            let columns = record.len();
+            self.columns
+                .resize_with(columns, || ColumnFacts::one_of(columns));
             if has_header {
                 self.names = Some(Names::read(record));
                 return Ok(false);
