@@ -60,6 +60,7 @@ async fn a_person_builds_a_dashboard_in_the_page() {
     let home = HomePage::open(&browser, &conductor).await;
     home.build(&file, "rain and temperature over time by weather")
         .await;
+    home.has_histogram("-1.6 to 35.6, median 15.6").await;
     home.has_status("done").await;
     home.lists_a_session().await;
     assert_eq!(browser.console_errors().await, Vec::<String>::new());

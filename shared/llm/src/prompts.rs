@@ -4,7 +4,7 @@
 //! JSON block and is declared to be data.
 
 use model::Framework;
-use profile::{Profile, Quantiles};
+use profile::Profile;
 use serde_json::json;
 
 use crate::Message;
@@ -28,8 +28,6 @@ pub struct AppPrompt<'a> {
 const TOP_VALUES: usize = 8;
 /// A column with more distinct values is no category: its values could be names or addresses.
 const CATEGORY_SIZE: u64 = 30;
-/// The quartiles of fewer values would be a good part of the values themselves.
-const BULK: u64 = 100;
 
 /// The most bytes of a profile that a model with an ordinary context is told.
 pub const PROFILE_BYTES: usize = 24 * 1024;
@@ -128,7 +126,6 @@ fn with_profile(request: &AppPrompt<'_>, profile_bytes: usize) -> String {
 fn trimmed_facts(profile: &Profile, file_name: &str, limit: usize) -> serde_json::Value {
     let mut facts = facts(profile, file_name);
     for name in [
-        "quartiles",
         "most_frequent",
         "min",
         "max",
@@ -175,18 +172,11 @@ fn facts(profile: &Profile, file_name: &str) -> serde_json::Value {
                 .take(told)
                 .map(|top| &top.value)
                 .collect();
-            let mut facts = json!({
+            json!({
                 "name": column.name, "type": column.kind, "date_format": column.date_format,
                 "missing": column.missing, "distinct": column.distinct,
                 "min": column.min, "max": column.max, "most_frequent": top,
-            });
-            // Where the bulk is: enough to choose an axis, a filter's default or a logarithm.
-            if let Some(Quantiles { p25, p50, p75, .. }) = &column.quantiles
-                && profile.rows - column.missing >= BULK
-            {
-                facts["quartiles"] = json!([p25, p50, p75]);
-            }
-            facts
+            })
         })
         .collect();
     json!({

@@ -54,8 +54,10 @@ async fn every_form_of_an_answer_becomes_the_same_program() {
     ];
     let (all, apps) = (answers.len(), answers.len() - 10);
     let model = ScriptedModel::saying(answers).await;
+    // One session's apps go on for a minute each: they share a sandbox's memory, and the libraries.
     let conductor = Conductor::start()
         .with_model(&model)
+        .with_all_libraries()
         .with_variable("llm_operation_timeout_seconds", "2")
         .await;
     let mut request = clock();

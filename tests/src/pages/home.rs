@@ -102,6 +102,15 @@ impl<'a> HomePage<'a> {
         self.has_text("error", text).await;
     }
 
+    /// Waits for the histogram of a column that says this to who does not see it.
+    pub async fn has_histogram(&self, said: &str) {
+        self.browser
+            .find(&format!(
+                "[data-testid=dataset] .histogram[aria-label='{said}'] path"
+            ))
+            .await;
+    }
+
     /// Waits for the picture that the program drew.
     pub async fn has_picture(&self) {
         self.browser

@@ -193,27 +193,6 @@ fn the_model_is_told_columns_and_no_rows() {
 }
 
 #[test]
-fn the_model_is_told_where_the_bulk_of_many_values_is() {
-    let rows: String = (0..100).map(|row| format!("{row},x\n")).collect();
-    let csv = format!("height,note\n{rows}");
-    let profile = profile::profile(csv.as_bytes(), profile::Options::default());
-    let prompt = prompts::AppPrompt {
-        prompt: "a dashboard",
-        framework: Framework::Streamlit,
-        dataset: Some((&profile.expect("it is a CSV file"), "w.csv")),
-    };
-    let content = prompts::app(&prompt, prompts::PROFILE_BYTES)
-        .remove(1)
-        .content;
-    let facts = extract::json(&content).expect("the profile is JSON");
-    assert_eq!(
-        facts["columns"][0]["quartiles"],
-        serde_json::json!([24, 49, 74])
-    );
-    assert_eq!(facts["columns"][1].get("quartiles"), None);
-}
-
-#[test]
 fn a_profile_is_trimmed_to_what_the_model_can_read() {
     let names: Vec<String> = (0..400).map(|n| format!("measure_{n}")).collect();
     let row = vec!["1.5"; 400].join(",");
