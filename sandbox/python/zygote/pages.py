@@ -118,22 +118,25 @@ class Pages:
     def make_file(self, folder):
         """One on disk, which takes memory only for what is in use; or one in memory."""
         path = os.path.join(folder, FILE)
+        opened = []
         try:
             if os.path.lexists(path):
                 os.unlink(path)  # of a zygote that was killed just then
-            writable = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            opened.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             try:
-                readable = os.open(path, os.O_RDONLY)
+                opened.append(os.open(path, os.O_RDONLY))
             finally:
                 os.unlink(path)
             # All of its room now: a full disk must not be found out half-way.
-            os.posix_fallocate(writable, 0, self.length)
+            os.posix_fallocate(opened[0], 0, self.length)
         except OSError as error:
             print(f"zygote: objects stay in memory: {error}", file=sys.stderr, flush=True)
+            for descriptor in opened:
+                os.close(descriptor)  # no fork may have it
             writable = os.memfd_create(FILE)
             os.truncate(writable, self.length)
-            readable = os.open(f"/proc/self/fd/{writable}", os.O_RDONLY)
-        return writable, readable
+            opened = [writable, os.open(f"/proc/self/fd/{writable}", os.O_RDONLY)]
+        return opened
 
     def drop_libraries(self):
         """What was read of libraries while they were loaded; programs read what they need themselves."""
