@@ -99,7 +99,7 @@ impl Wanted {
         let line = finding["line"]
             .as_u64()
             .and_then(|line| usize::try_from(line).ok());
-        // A loop is interrupted in one of its two lines.
+        // A loop is interrupted in any of its two or three lines; the comment is in the middle.
         let is_near = match (self.kind.as_str(), self.line, line) {
             ("endless_run", Some(wanted), Some(line)) => wanted.abs_diff(line) <= 1,
             (_, wanted, line) => wanted == line,

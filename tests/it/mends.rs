@@ -82,8 +82,8 @@ pub const MENDS: [Mend; 46] = [
     mend(
         "gradio_endless_loop_at_import",
         "was still busy in line",
-        "            found.append(candidate)  #: endless_run",
-        "            found.append(candidate)\n        candidate += 1",
+        "for prime in found):  #: endless_run\n            found.append(candidate)",
+        "for prime in found):\n            found.append(candidate)\n        candidate += 1",
     ),
     mend(
         "gradio_input",

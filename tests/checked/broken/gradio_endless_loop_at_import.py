@@ -5,8 +5,8 @@ def primes(count):
     found = []
     candidate = 2
     while len(found) < count:
-        if all(candidate % prime for prime in found):
-            found.append(candidate)  #: endless_run
+        if all(candidate % prime for prime in found):  #: endless_run
+            found.append(candidate)
     return found
 
 
