@@ -8,15 +8,18 @@ Settings: `socket` (path prefix of the five sockets) and `key` (of the message s
 
 import asyncio
 import codecs
+import fcntl
 import json
 import os
+import select
 import signal
 import sys
 import tempfile
+import termios
 import threading
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 # Beyond these, a value is shown as text and HTML only: the caller would get it a second time, in
 # full, where the first was shortened.
@@ -240,6 +243,71 @@ class Bytes:
         self.stream.flush()
 
 
+class Descriptor:
+    """What is written to descriptor 1 or 2 itself, as programs do that the code starts.
+
+    It comes through a pipe that a thread reads. Of ipykernel's own thread nobody knows how far it
+    is, so that an execution could end before its last output; and it cuts letters in two.
+    """
+
+    def __init__(self, stream, number):
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.original = os.dup(number)
+        self.reader, writer = os.pipe()
+        os.dup2(writer, number)
+        os.close(writer)
+        self.passed_on = 0
+        self.progress = threading.Condition()
+        self.reading = False
+        stream.fileno = lambda: number  # for who hands `sys.stdout` to a program
+        write = stream.write
+        self.thread = threading.Thread(target=self.pass_on, args=(write,), daemon=True)
+        self.thread.start()
+        stream.write = self.after(write)
+
+    def after(self, write):
+        """Writes what comes by the stream after what came by the descriptor, as a terminal does."""
+
+        def write_after(text):
+            # In a forked copy of the kernel the thread is not alive.
+            if (self.reading or self.waiting()) and self.thread.is_alive():
+                self.catch_up()
+            return write(text)
+
+        return write_after
+
+    def waiting(self):
+        """How many bytes are in the pipe."""
+        count = fcntl.ioctl(self.reader, termios.FIONREAD, bytes(4))
+        return int.from_bytes(count, sys.byteorder)
+
+    def pass_on(self, write):
+        arrived = select.poll()
+        arrived.register(self.reader, select.POLLIN)
+        try:
+            while arrived.poll():
+                self.reading = True
+                with self.progress:
+                    data = os.read(self.reader, UNREAD_TEXT)
+                    if not data:  # everybody has closed it
+                        return
+                    write(self.decoder.decode(data))
+                    os.write(self.original, data)
+                    self.passed_on += len(data)
+                    self.reading = False
+                    self.progress.notify_all()
+        finally:  # nobody waits for what nobody reads
+            with self.progress:
+                self.passed_on = float("inf")
+                self.progress.notify_all()
+
+    def catch_up(self):
+        """Wait for what was written so far, and not for what others go on writing."""
+        with self.progress:
+            until = self.passed_on + self.waiting()
+            self.progress.wait_for(lambda: self.passed_on >= until)
+
+
 def hold_back(stream):
     """Let whoever writes wait while nobody reads, as on a pipe; else the kernel's memory fills."""
     thread, write = stream.pub_thread, stream.write
@@ -362,6 +430,7 @@ def main(settings):
     from traitlets.config import Config
 
     rest = Rest()
+    descriptors = []
 
     class Kernel(IPythonKernel):
         async def execute_request(self, stream, ident, parent):
@@ -378,6 +447,9 @@ def main(settings):
                 # The code may have forked. A copy that comes out here would serve the same sockets.
                 if os.getpid() != kernel:
                     leave()
+                with suppress(KeyboardInterrupt):
+                    for descriptor in descriptors:
+                        descriptor.catch_up()
                 rest.begin()
 
     class App(IPKernelApp):
@@ -410,6 +482,7 @@ def main(settings):
     config.InteractiveShell.colors = "NoColor"
     config.HistoryManager.enabled = False
     config.IPKernelApp.log_level = 50  # else it greets the user of a terminal
+    config.IPKernelApp.capture_fd_output = False
     app = App.instance(
         config=config,
         kernel_class=Kernel,
@@ -426,9 +499,10 @@ def main(settings):
         app.initialize([])
     install_formatters(app.shell)
     hold_back_messages(app.iopub_thread)
-    for stream in (sys.stdout, sys.stderr):
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         hold_back(stream)
         stream.buffer = Bytes(stream)
+        descriptors.append(Descriptor(stream, number))
     app.shell.user_ns.update(exit=end_program, quit=end_program)
     app.shell.user_ns_hidden.update(exit=end_program, quit=end_program)
     sys.meta_path.insert(

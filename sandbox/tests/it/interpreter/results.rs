@@ -161,3 +161,40 @@ async fn bytes_are_shown_as_far_as_they_are_text() {
         assert_eq!(stdout(&lines), "a\u{fffd}b\n", "{code}");
     }
 }
+
+#[tokio::test]
+async fn what_programs_write_themselves_comes_whole_in_its_place_and_with_its_execution() {
+    let interpreter = Interpreter::start().await;
+    interpreter.python("import os, subprocess, sys").await;
+    let order = "print(1)\nn = os.system('echo 2')\nprint(3)\nn = subprocess.run(['echo', '4'], stdout=sys.stdout)\nprint(5)\nn = os.system('echo 6')";
+    for _ in 0..20 {
+        let lines = interpreter.python(order).await;
+        assert_eq!(stdout(&lines), "1\n2\n3\n4\n5\n6\n");
+        let lines = interpreter.python("n = os.system('echo it >&2')").await;
+        assert_eq!(of(&lines, "stderr")[0]["text"], "it\n", "{lines:#?}");
+    }
+    // Pieces of an odd length cut letters of two bytes.
+    let lines = interpreter
+        .python("for _ in range(101): n = os.write(1, ('é' * 1001).encode()[1:] + b'\\xc3')")
+        .await;
+    let text = stdout(&lines);
+    assert_eq!(text.matches('é').count(), 101 * 1001 - 1, "{text}");
+    // Copies of the kernel have no one to wait for, and what writes without end holds nobody up.
+    let lines = interpreter
+        .python("import multiprocessing as m\np = m.get_context('fork').Process(target=lambda: (os.system('echo a'), print('b')))\np.start(); p.join()\nn = os.system('yes > /dev/stderr &')\nprint('c')")
+        .await;
+    let text = stdout(&lines);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert_eq!(
+        stdout(
+            &interpreter
+                .python("n = os.system('pkill yes')\nprint('d')")
+                .await
+        ),
+        "d\n"
+    );
+    assert_eq!(
+        stdout(&interpreter.python("os.close(1); print('e')").await),
+        "e\n"
+    );
+}
