@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -9,29 +10,63 @@ use nix::unistd::Pid;
 
 use crate::protocol::Isolation;
 
-/// Stops every process. None can refuse.
+/// A process stops at its next turn at a processor, which a busy machine gives it late.
+const STANDS_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(1);
+
+/// Stops every process, and waits until all stand. None can refuse.
 pub fn suspend(isolation: Isolation) -> io::Result<()> {
-    signal_all(isolation, Signal::SIGSTOP)
+    if isolation == Isolation::Namespaces {
+        signal_all(Signal::SIGSTOP)?;
+    }
+    let begun = Instant::now();
+    let mut standing = BTreeSet::new();
+    // One that was starting another one when the signal came still did: once it stands, its child is
+    // there.
+    loop {
+        let mut reached = BTreeSet::new();
+        signal_below(Pid::this(), Signal::SIGSTOP, &mut reached);
+        let all_stand = reached.iter().all(|process| stands(*process));
+        if all_stand && reached == standing || begun.elapsed() > STANDS_WITHIN {
+            return Ok(());
+        }
+        standing = if all_stand { reached } else { BTreeSet::new() };
+        std::thread::sleep(LOOK_AGAIN_AFTER);
+    }
 }
 
 /// Lets every process go on.
 pub fn resume(isolation: Isolation) -> io::Result<()> {
-    signal_all(isolation, Signal::SIGCONT)
-}
-
-fn signal_all(isolation: Isolation, signal: Signal) -> io::Result<()> {
     match isolation {
-        // The kernel sends it to all at once: none can start another one between.
-        Isolation::Namespaces => match kill(Pid::from_raw(-1), signal) {
-            Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(error) => Err(error.into()),
-        },
+        Isolation::Namespaces => signal_all(Signal::SIGCONT),
         Isolation::None => {
-            let mut reached = BTreeSet::new();
-            signal_below(Pid::this(), signal, &mut reached);
+            signal_below(Pid::this(), Signal::SIGCONT, &mut BTreeSet::new());
             Ok(())
         }
     }
+}
+
+/// The kernel sends it to all at once: none can start another one between.
+fn signal_all(signal: Signal) -> io::Result<()> {
+    match kill(Pid::from_raw(-1), signal) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether no thread of a process is at work. One that waits uninterruptibly may do so for a child
+/// that is stopped.
+fn stands(process: Pid) -> bool {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{process}/task")) else {
+        return true;
+    };
+    tasks.flatten().all(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        state.is_none_or(|state| "TtDZX".contains(state))
+    })
 }
 
 /// Parents first, so that none starts another child once its children were looked at.
