@@ -21,7 +21,7 @@ async fn until_it_prints(events: &mut Events) {
     while events.next().await.expect("the stream goes on").name != "stdout" {}
 }
 
-fn processes_with(text: &str) -> Vec<String> {
+pub fn processes_with(text: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").expect("there is /proc");
     entries
         .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())

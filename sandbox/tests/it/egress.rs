@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::fixture::{Sandbox, Service, json, until};
@@ -358,11 +358,10 @@ async fn the_proxy_ends_with_its_sandbox() {
 
 #[tokio::test]
 async fn a_target_that_is_down_is_a_bad_gateway() {
-    let closed = TcpListener::bind("127.0.0.2:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // A port that is taken, so that nobody else listens there either.
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let closed = taken.local_addr().unwrap();
     let service =
         Service::start_with(&["--allow-egress", "127.0.0.2", "--allow-egress", "*.invalid"]);
     let sandbox = service.create().await;

@@ -18,6 +18,8 @@ use tempfile::TempDir;
 pub const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.venv");
 /// Far beyond what anything here takes, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a condition is looked at: what is waited for needs the processors, too.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// An identity without rights, present on every machine.
 pub const NOBODY: u32 = 65534;
@@ -329,7 +331,7 @@ impl Sandbox<'_> {
                 return;
             }
             assert!(start.elapsed() < PATIENCE, "nothing listens on port {port}");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK).await;
         }
     }
 }
@@ -414,7 +416,7 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
         assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(LOOK).await;
     }
 }
 

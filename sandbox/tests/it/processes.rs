@@ -9,6 +9,9 @@ use serde_json::json;
 
 use crate::fixture::{Service, envelope, until};
 
+/// What is to be seen of a process before it is over has to come within this time.
+const DEADLINE: Duration = Duration::from_secs(2);
+
 #[tokio::test]
 async fn output_and_exit_code_are_told_apart() {
     let service = Service::start();
@@ -163,14 +166,11 @@ async fn processes_are_listed_joined_and_killed() {
         output.end,
         json!({ "exitCode": -1, "exited": false, "status": "signal: killed", "error": "signal: killed" })
     );
-    assert_eq!(
-        sandbox
-            .shell("ps -e -o args | grep -c '[s]leep 1000'")
-            .await
-            .stdout,
-        "0\n",
-        "the shell's child is gone, too"
-    );
+    until("the shell's child to be gone, too", async || {
+        let count = "ps -e -o args | grep -c '[s]leep 1000'";
+        sandbox.shell(count).await.stdout == "0\n"
+    })
+    .await;
     let (status, error) = sandbox
         .rpc(
             "process.Process/SendSignal",
@@ -194,11 +194,7 @@ async fn a_deadline_kills_the_process() {
     let message =
         json!({ "process": { "cmd": "/bin/bash", "args": ["-c", "echo early; sleep 1000"] } });
     let output = sandbox
-        .stream(
-            "process.Process/Start",
-            message,
-            Some(Duration::from_millis(500)),
-        )
+        .stream("process.Process/Start", message, Some(DEADLINE))
         .await
         .finish()
         .await;
@@ -297,11 +293,7 @@ async fn a_deadline_holds_also_when_the_client_has_left() {
     let sandbox = service.create().await;
     let message = json!({ "process": { "cmd": "/bin/sleep", "args": ["1000"] } });
     let mut events = sandbox
-        .stream(
-            "process.Process/Start",
-            message,
-            Some(Duration::from_millis(500)),
-        )
+        .stream("process.Process/Start", message, Some(DEADLINE))
         .await;
     events.pid().await;
     drop(events);

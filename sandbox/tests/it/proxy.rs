@@ -9,9 +9,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::fixture::{Sandbox, Service, json};
 
-/// Says what it was asked; `/slow` streams; `/echo` returns the body; each answer closes the connection late.
+/// Says what it was asked; `/slow` streams, an event for each `/next`; `/echo` returns the body; each answer closes the connection late.
 pub const ECHO_SERVER: &str = r#"
-import http.server, json, time
+import http.server, json, threading
+next_one = threading.Semaphore(1)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     def log_message(self, *args): pass
@@ -20,9 +21,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == '/slow':
             self.send_response(200); self.send_header('Content-Type', 'text/event-stream'); self.send_header('Connection', 'close'); self.end_headers()
             for i in range(3):
-                self.wfile.write(f'data: {i}\n\n'.encode()); self.wfile.flush(); time.sleep(0.3)
+                next_one.acquire(); self.wfile.write(f'data: {i}\n\n'.encode()); self.wfile.flush()
             self.close_connection = True
             return
+        if self.path == '/next': next_one.release()
         body = json.dumps({'path': self.path, 'headers': {k.lower(): v for k, v in self.headers.items()}}).encode()
         self.send_response(200); self.send_header('Content-Length', str(len(body))); self.end_headers(); self.wfile.write(body)
     def do_POST(self):
@@ -130,12 +132,14 @@ async fn bodies_stream_both_ways() {
         .send()
         .await
         .unwrap();
-    let first = events.chunk().await.unwrap().unwrap();
-    assert_eq!(
-        first, "data: 0\n\n",
-        "the first event comes before the last"
-    );
-    assert_eq!(events.text().await.unwrap(), "data: 1\n\ndata: 2\n\n");
+    for number in 0..3 {
+        let event = events.chunk().await.unwrap().unwrap();
+        assert_eq!(event, format!("data: {number}\n\n"));
+        // Only now is the next one written.
+        let next = sandbox.call(8000, Method::GET, "/next").send().await;
+        assert_eq!(next.unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(events.text().await.unwrap(), "");
 }
 
 #[tokio::test]

@@ -351,7 +351,7 @@ async fn a_silent_watch_shows_that_it_lives_and_ends_at_its_deadline() {
         .envd(Method::POST, "/filesystem.Filesystem/WatchDir")
         .header("Content-Type", "application/connect+json")
         .header("Keepalive-Ping-Interval", "1")
-        .header("Connect-Timeout-Ms", "1500")
+        .header("Connect-Timeout-Ms", "2500")
         .body(crate::fixture::envelope(&json!({ "path": "/tmp" })))
         .send();
     let response = tokio::time::timeout(Duration::from_secs(60), response);

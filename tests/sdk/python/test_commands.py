@@ -275,7 +275,7 @@ def test_a_terminal_is_used_and_left(sandbox):
 def test_a_terminal_passes_signals_by_its_keys(sandbox):
     terminal = sandbox.pty.create(PtySize(rows=24, cols=80), timeout=60)
     screen = Screen(terminal)
-    sandbox.pty.send_stdin(terminal.pid, b"echo be''gun; sleep 1000\n")
+    sandbox.pty.send_stdin(terminal.pid, b"sh -c 'echo be\"\"gun; exec sleep 1000'\n")
     screen.until("begun")
     sandbox.pty.send_stdin(terminal.pid, b"\x03")
     sandbox.pty.send_stdin(terminal.pid, b"echo after-$?\n")

@@ -179,13 +179,16 @@ async fn late(query: &Query, out: ResponseOutparam) {
     );
 }
 
-/// Works for `ms`, notes `key` in the store, and only then answers.
+/// Notes in the store that `key` has begun, works for `ms`, notes that it is done, and only then
+/// answers.
 async fn slow(query: &Query, out: ResponseOutparam) {
+    let note = |value: &str| {
+        let entry = format!("key={}&value={value}", query.get("key"));
+        store::run("set", &Query(entry))
+    };
+    note("begun");
     sleep_ms(query.number("ms"));
-    let (status, text) = store::run(
-        "set",
-        &Query(format!("key={}&value=done", query.get("key"))),
-    );
+    let (status, text) = note("done");
     answer(out, status, &text).await;
 }
 

@@ -1,7 +1,5 @@
 //! A shell as a context.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use super::{Interpreter, of, stdout};
@@ -56,13 +54,8 @@ async fn a_shell_keeps_its_state_and_reports_exit_codes() {
         interpreter
             .abandon(json!({ "code": code, "language": "bash" }))
             .await;
-        let left = Instant::now();
+        // Of a shell that does not stop by itself, and is replaced, nothing would be kept.
         assert_eq!(stdout(&interpreter.bash("echo $x").await), "5\n", "{code}");
-        assert!(
-            left.elapsed() < Duration::from_secs(2),
-            "{code}: {:?}",
-            left.elapsed()
-        );
     }
 
     let lines = interpreter.bash("echo bye; exit 3").await;
