@@ -82,8 +82,8 @@ pub const MENDS: [Mend; 46] = [
     mend(
         "gradio_endless_loop_at_import",
         "was still busy in line",
-        "for prime in found):  #: endless_run\n            found.append(candidate)",
-        "for prime in found):\n            found.append(candidate)\n        candidate += 1",
+        "        if all(candidate % prime for prime in found):  #: endless_run\n            found.append(candidate)",
+        "        if all(candidate % prime for prime in found):\n            found.append(candidate)\n        candidate += 1",
     ),
     mend(
         "gradio_input",

@@ -44,7 +44,7 @@ print("serving é", flush=True)
 st.write("hello")
 "#;
 
-/// It dies a moment after every start.
+/// It dies a moment after it has begun to serve, at every start.
 pub const GRADIO_MORTAL: &str = r#"
 import os, threading
 import gradio as gr
@@ -53,6 +53,7 @@ with gr.Blocks(title="Mortal") as demo:
     gr.Markdown("not for long")
 
 print("I am <mortal>", flush=True)
-threading.Timer(1.0, lambda: os._exit(7)).start()
-demo.launch()
+demo.launch(prevent_thread_lock=True)
+threading.Timer(2.0, lambda: os._exit(7)).start()
+demo.block_thread()
 "#;
