@@ -152,10 +152,12 @@ def prepare(shelf, noted):
         # Streamlit's, which is of use in its own pages only.
         templates = loaded["plotly.io"].templates
         ours, templates.default = templates.default, "plotly"
+        # Where it lies; to set `default` means to look through the whole template, which it passed.
+        place = "_default" if "_default" in vars(templates) else "default"
         if ours != "plotly":
-            add("streamlit.elements.plotly_chart", lambda _: setattr(templates, "default", ours))
+            add("streamlit.elements.plotly_chart", lambda _: setattr(templates, place, ours))
     scanner = loaded.get("streamlit.components.v2.manifest_scanner")
-    if hasattr(scanner, "_is_likely_streamlit_component_package"):
+    if hasattr(scanner, "_process_single_package"):
         remember_distributions(scanner)
     if "matplotlib" in loaded:
         forget_directories(loaded["matplotlib"])
@@ -213,10 +215,12 @@ def forget_directories(matplotlib):
 def remember_distributions(scanner):
     """Which packages of the environment, which nobody changes, have nothing that Streamlit looks for.
 
-    It reads what all of them say of themselves, at the start of every app.
+    It reads what all of them say of themselves, at the start of every app; of the likely ones also the
+    lists of their files.
     """
-    likely = scanner._is_likely_streamlit_component_package
-    unlikely = {each._path for each in importlib.metadata.distributions() if not likely(each)}
+    likely, process = scanner._is_likely_streamlit_component_package, scanner._process_single_package
+    found = importlib.metadata.distributions()
+    unlikely = {each._path for each in found if not likely(each) or process(each) is None}
 
     def remembered(distribution):
         return getattr(distribution, "_path", None) not in unlikely and likely(distribution)

@@ -96,8 +96,6 @@ class Worker:
         # to warn that it is. Where Streamlit has no such flag, this is nobody's.
         delta_generator._use_warning_has_been_displayed = True
         adapt(self.framework)
-        if self.check:
-            self.fork_check()
         flags = {
             "server_port": self.port,
             "server_address": "0.0.0.0",
@@ -111,6 +109,8 @@ class Worker:
             "logger_level": "warning",
         }
         bootstrap.load_config_options(flag_options=flags)
+        if self.check:
+            self.fork_check()
         self.tell("bound")
         bootstrap.run(self.app_path, False, [], flags)
 
