@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
-use crate::{cargo, frontend, process, python, toolchain};
+use crate::{cargo, frontend, process, python, strip, toolchain};
 
 /// Where cargo puts components; `spin.toml` names the folder of the profile `component`.
 pub const WASM_TARGET: &str = "wasm32-wasip2";
@@ -127,6 +127,12 @@ pub fn compile_components(workspace: &Workspace, step: &Step, profile: &str) -> 
         command.args(["--config", &without_place(&home)]);
     }
     cargo::run(step, "the build of the components", &mut command)?;
+    if profile == RELEASE_PROFILE {
+        let folder = workspace.target().join(WASM_TARGET).join(profile);
+        for function in &functions {
+            strip::strip(&folder.join(format!("{function}.wasm")))?;
+        }
+    }
     Ok(format!("{} components", functions.len()))
 }
 

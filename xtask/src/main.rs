@@ -22,6 +22,7 @@ mod lock;
 mod process;
 mod python;
 mod steps;
+mod strip;
 mod test;
 mod tidy;
 mod toolchain;

@@ -1,7 +1,6 @@
 //! What was asked.
 
 use futures::StreamExt as _;
-use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE};
 use serde::de::DeserializeOwned;
 use spin_sdk::http::{IncomingRequest, Method};
@@ -20,8 +19,7 @@ pub struct Call {
     pub path: Vec<String>,
     /// The query, still encoded; empty without one.
     pub query: String,
-    /// The headers.
-    pub headers: HeaderMap,
+    headers: Vec<(String, Vec<u8>)>,
     /// Names this request in logs and errors.
     pub request_id: String,
     body: Option<IncomingRequest>,
@@ -35,18 +33,10 @@ impl Call {
         };
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let mut headers = HeaderMap::new();
-        for (name, value) in request.headers().entries() {
-            if let (Ok(name), Ok(value)) = (
-                http::HeaderName::from_bytes(name.as_bytes()),
-                http::HeaderValue::from_bytes(&value),
-            ) {
-                headers.append(name, value);
-            }
-        }
+        let headers = request.headers().entries();
         // Of several values the host's own comes last.
-        let given = headers.get_all("x-request-id").iter().next_back();
-        let given = given.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let given = values(&headers, "x-request-id").next_back().flatten();
+        let given = given.map(str::to_owned);
         Self {
             method,
             path: path
@@ -79,7 +69,7 @@ impl Call {
 
     /// A header's text; the last value where there are several.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get_all(name).iter().next_back()?.to_str().ok()
+        values(&self.headers, name).next_back()?
     }
 
     /// A query parameter, with percent signs and plus signs decoded.
@@ -120,11 +110,7 @@ impl Call {
 
     /// A cookie's value.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let values = self
-            .headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
+        let values = values(&self.headers, COOKIE.as_str()).flatten();
         values.flat_map(|value| value.split(';')).find_map(|pair| {
             let (key, value) = pair.trim().split_once('=')?;
             (key == name).then_some(value)
@@ -177,6 +163,20 @@ impl Call {
             None => futures::stream::empty().boxed_local(),
         }
     }
+}
+
+/// The values of a header in their order, `None` where one is no printable ASCII. (`http::HeaderMap` would
+/// look each name up in a table of all names that are known: 15 KB of a component.)
+fn values<'a>(
+    headers: &'a [(String, Vec<u8>)],
+    name: &str,
+) -> impl DoubleEndedIterator<Item = Option<&'a str>> {
+    let named = move |(other, _): &&(String, Vec<u8>)| other.eq_ignore_ascii_case(name);
+    headers.iter().filter(named).map(|(_, value)| {
+        let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
+        let text = str::from_utf8(value).ok()?;
+        value.iter().all(is_text).then_some(text)
+    })
 }
 
 /// Reads JSON; an error names the field that is wrong.

@@ -231,7 +231,7 @@ impl From<LlmError> for HttpError {
             LlmError::RateLimited {
                 retry_after: pause, ..
             } => {
-                retry_after = Some(pause.map_or(60, |pause| pause.as_secs_f64().ceil() as u64));
+                retry_after = Some(pause.map_or(60, llm::whole_seconds));
                 (429, "model_busy")
             }
             LlmError::KeyMissing { .. } | LlmError::KeyRefused { .. } => (502, "model_key_refused"),

@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _, stream::LocalBoxStream};
+use http::header::{CONTENT_RANGE, HeaderName, LOCATION, RETRY_AFTER};
 use model::ports::{Body, BrokenBody, Http, SendError};
 use spin_sdk::http::{ErrorCode, Fields, IncomingResponse, Method, OutgoingRequest, Scheme};
 use spin_sdk::wit::wasi::http0_2_0::outgoing_handler;
@@ -12,6 +13,16 @@ use spin_sdk::wit::wasi::http0_2_0::types::{FutureIncomingResponse, RequestOptio
 
 /// The longest that a connection may take to come about: hosts would wait for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The headers of answers that are read anywhere; others are not taken over. (To make a `HeaderName` of
+/// any text takes a table of all names that are known: 15 KB of a component.)
+static HEARD: [HeaderName; 5] = [
+    CONTENT_RANGE,
+    LOCATION,
+    RETRY_AFTER,
+    HeaderName::from_static("retry-after-ms"),
+    HeaderName::from_static("x-should-retry"),
+];
 
 /// The component's way to the addresses that the manifest allows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,7 +75,10 @@ impl Http for SpinHttp {
         let response = response.map_err(|error| send_error(url, error))?;
         let mut head = http::Response::builder().status(response.status());
         for (name, value) in response.headers().entries() {
-            head = head.header(name, value);
+            let heard = HEARD.iter().find(|heard| heard.as_str() == name);
+            if let Some(heard) = heard {
+                head = head.header(heard, value);
+            }
         }
         let broken = |error: wasi::io::error::Error| BrokenBody(error.to_debug_string());
         let chunks = response

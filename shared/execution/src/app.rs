@@ -290,8 +290,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
         session::update(self.outside, id, |head| {
             // The change may be made twice, where a store said "lost" of what it wrote.
             head.revisions.retain(|known| known.revision != number);
-            head.revisions.push(summary.clone());
-            head.revisions.sort_by_key(|summary| summary.revision);
+            let place = head
+                .revisions
+                .partition_point(|known| known.revision < number);
+            head.revisions.insert(place, summary.clone());
             head.keep_output(&launch.output);
             stop.acknowledge(head);
             head.dataset_id = request.dataset_id.or(head.dataset_id);

@@ -7,12 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::Framework;
 use model::check::CheckReport;
 use model::dataset::Codec;
 use model::ports::{Body, Outside, Random, Timer};
 use model::session::SandboxRef;
-use serde_json::Value;
+use model::{Framework, json};
 
 use crate::client::{ProcessEvent, ProcessEvents, SandboxError};
 use crate::programs::{self, new_files};
@@ -94,7 +93,10 @@ impl<O: Outside, C: Codec> Executor<'_, O, C> {
 }
 
 fn seconds(duration: Duration) -> String {
-    duration.as_secs_f64().to_string()
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (seconds, 0) => seconds.to_string(),
+        (seconds, millis) => format!("{seconds}.{millis:03}"),
+    }
 }
 
 /// Follows the check to its end.
@@ -127,7 +129,7 @@ async fn report_of<B: Body>(
 fn read(written: &[u8]) -> Option<CheckReport> {
     let mut lines = written.rsplit(|&byte| byte == b'\n');
     let line = lines.find(|line| !line.is_empty())?;
-    let report: Value = serde_json::from_slice(line).ok()?;
+    let report = json::read(line).ok()?;
     (report["event"] == "checked").then(|| serde_json::from_value(report).ok())?
 }
 

@@ -39,6 +39,17 @@ pub use watch::DirectoryWatch;
 pub const ENVD_PORT: u16 = 49_983;
 /// How long the service may take to begin its answer; uploads of 50 MB are sent in that time.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Our key for the service.
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The version of the Connect protocol.
+static CONNECT_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+/// Which sandbox is meant, and which of its ports.
+static SANDBOX_ID: HeaderName = HeaderName::from_static("e2b-sandbox-id");
+static SANDBOX_PORT: HeaderName = HeaderName::from_static("e2b-sandbox-port");
+/// The token for files and processes.
+static ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-access-token");
+/// The token for all ports.
+static TRAFFIC_TOKEN: HeaderName = HeaderName::from_static("e2b-traffic-access-token");
 /// The port of the code interpreter.
 pub const INTERPRETER_PORT: u16 = 49_999;
 
@@ -288,7 +299,7 @@ impl<'a, H: Http, T: Timer> Client<'a, H, T> {
         let url = format!("{}{path}", self.config.api_url);
         let mut request = Request::builder().method(method).uri(url);
         if !self.config.api_key.is_empty() {
-            request = request.header("x-api-key", self.config.api_key.reveal());
+            request = request.header(&API_KEY, self.config.api_key.reveal());
         }
         let body = body.map(json_bytes);
         if body.is_some() {
@@ -308,7 +319,7 @@ impl<'a, H: Http, T: Timer> Client<'a, H, T> {
         let url = format!("{}{path}", self.config.data_address(sandbox, port));
         let request = self.named(sandbox, port, Request::post(url));
         let request = request.header(CONTENT_TYPE, content_type);
-        self.sent(request.header("connect-protocol-version", "1").body(body))
+        self.sent(request.header(&CONNECT_PROTOCOL_VERSION, "1").body(body))
             .await
     }
 
@@ -335,19 +346,19 @@ impl<'a, H: Http, T: Timer> Client<'a, H, T> {
         mut request: http::request::Builder,
     ) -> http::request::Builder {
         request = request
-            .header("e2b-sandbox-id", &sandbox.id)
-            .header("e2b-sandbox-port", port.to_string());
+            .header(&SANDBOX_ID, &sandbox.id)
+            .header(&SANDBOX_PORT, port.to_string());
         // An app is the user's code: it never sees the token for files and processes.
         let is_app = !matches!(port, ENVD_PORT | INTERPRETER_PORT);
         for (name, token) in [
             (
-                "x-access-token",
+                &ACCESS_TOKEN,
                 sandbox.access_token.as_ref().filter(|_| !is_app),
             ),
-            ("e2b-traffic-access-token", sandbox.traffic_token.as_ref()),
+            (&TRAFFIC_TOKEN, sandbox.traffic_token.as_ref()),
         ] {
             if let Some(token) = token {
-                request = request.header(HeaderName::from_static(name), token);
+                request = request.header(name, token);
             }
         }
         request
@@ -394,7 +405,7 @@ impl<B: Body> Execution<B> {
 }
 
 fn json_bytes(value: &Value) -> Vec<u8> {
-    serde_json::to_vec(value).expect("JSON values serialise")
+    model::json::write(value).into_bytes()
 }
 
 /// A boundary that stands in none of the files.

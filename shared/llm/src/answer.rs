@@ -1,5 +1,6 @@
 //! Reading one answer, streamed or whole, chunk by chunk as it comes.
 
+use model::json;
 use model::sse::{Decoder, Received};
 use serde_json::Value;
 
@@ -119,7 +120,7 @@ impl<'a> AnswerReader<'a> {
         let unreadable = |reason: String| Err(LlmError::Unreadable { reason });
         match form {
             Form::Unknown => Ok(Vec::new()),
-            Form::Json(body) => match serde_json::from_slice::<Value>(&body) {
+            Form::Json(body) => match json::read(&body) {
                 Ok(document) => self.read_document(&document),
                 // Half a document is an answer that broke off: nothing of it can be used.
                 Err(error) if error.is_eof() => Ok(Vec::new()),
@@ -128,7 +129,7 @@ impl<'a> AnswerReader<'a> {
             Form::Events(decoder, sample) => {
                 let left = decoder.unfinished();
                 let is_half = left.as_ref().is_some_and(|event| {
-                    let document = serde_json::from_str::<Value>(&event.data);
+                    let document = json::read(event.data.as_bytes());
                     document.is_err_and(|error| error.is_eof())
                 });
                 // What is no whole document was cut off, and what came before it counts.
@@ -153,7 +154,7 @@ impl<'a> AnswerReader<'a> {
             self.is_answer = true;
             return Ok(vec![Piece::Done]);
         }
-        match serde_json::from_str::<Value>(data) {
+        match json::read(data.as_bytes()) {
             Ok(document) => self.read_document(&document),
             Err(_) if event.name == "error" => {
                 self.is_answer = true;

@@ -3,6 +3,7 @@
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use http::header::LOCATION;
 use model::event::ClientGone;
 use model::ports::{Body as _, Http as _, Outside, Random as _, SendError, Timer as _};
 
@@ -283,7 +284,7 @@ impl<O: Outside> Conversation<'_, O> {
         let (head, mut body) = response.into_parts();
         let status = head.status.as_u16();
         if head.status.is_redirection() {
-            let location = head.headers.get("location").map(|place| place.as_bytes());
+            let location = head.headers.get(LOCATION).map(|place| place.as_bytes());
             let location = String::from_utf8_lossy(location.unwrap_or(b"nowhere"));
             let location = said(location.split('?').next().unwrap_or_default(), self.config);
             let url = self.config.shown_url();

@@ -189,9 +189,14 @@ pub enum LlmError {
     CallerGone,
 }
 
+/// How long a pause is in seconds, rounded up.
+pub fn whole_seconds(pause: Duration) -> u64 {
+    pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
+}
+
 fn when(retry_after: Option<Duration>) -> String {
     match retry_after {
-        Some(pause) => format!("try again in {} s", pause.as_secs_f64().ceil()),
+        Some(pause) => format!("try again in {} s", whole_seconds(pause)),
         None => "try again in a minute".to_owned(),
     }
 }

@@ -28,7 +28,7 @@ mod stitch;
 pub use chat::{AnswerForm, Chat, Completion, Message, Role, Step, Usage};
 pub use client::Client;
 pub use config::LlmConfig;
-pub use error::LlmError;
+pub use error::{LlmError, whole_seconds};
 pub use pass_on::pass_on;
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a client of ours hears while a model answers.
 
+use std::time::Duration;
+
 use model::event::{ClientGone, Event, EventSink};
 
 use crate::Step;
@@ -26,7 +28,9 @@ pub async fn pass_on(
         Step::Waiting => return events.keep_alive().await,
         Step::Anew => "the model began its answer again".to_owned(),
         Step::Retrying { reason, pause } => {
-            format!("{reason}; asking again in {:.1} s", pause.as_secs_f64())
+            let rounded = pause + Duration::from_millis(50);
+            let (seconds, tenths) = (rounded.as_secs(), rounded.subsec_millis() / 100);
+            format!("{reason}; asking again in {seconds}.{tenths} s")
         }
         Step::Continuing(reason) => format!("{reason}; asking the model to go on"),
     };

@@ -3,7 +3,7 @@
 //! It gets names, types and statistics of columns, never rows. What comes from a file stands in a
 //! JSON block and is declared to be data.
 
-use model::Framework;
+use model::{Framework, json};
 use profile::Profile;
 use serde_json::json;
 
@@ -118,7 +118,7 @@ fn with_profile(request: &AppPrompt<'_>, profile_bytes: usize) -> String {
     format!(
         "{}\n\nProfile of the data file:\n```json\n{}\n```",
         request.prompt,
-        trimmed_facts(profile, file_name, profile_bytes)
+        json::write(&trimmed_facts(profile, file_name, profile_bytes))
     )
 }
 
@@ -133,21 +133,22 @@ fn trimmed_facts(profile: &Profile, file_name: &str, limit: usize) -> serde_json
         "missing",
         "distinct",
     ] {
-        if facts.to_string().len() <= limit {
+        if json::write(&facts).len() <= limit {
             return facts;
         }
         for column in facts["columns"].as_array_mut().into_iter().flatten() {
             if let Some(column) = column.as_object_mut() {
-                column.remove(name);
+                let others = std::mem::take(column).into_iter();
+                *column = json::object(others.filter(|(field, _)| field.as_str() != name));
             }
         }
     }
-    let mut length = facts.to_string().len();
+    let mut length = json::write(&facts).len();
     let mut left_out = 0;
     while length > limit
         && let Some(column) = facts["columns"].as_array_mut().and_then(Vec::pop)
     {
-        length -= column.to_string().len();
+        length -= json::write(&column).len();
         left_out += 1;
     }
     if left_out > 0 {

@@ -1,5 +1,6 @@
 //! What a server says instead of an answer: OpenAI's form of an error, and its many imitations.
 
+use model::json;
 use serde_json::Value;
 
 use crate::{LlmConfig, LlmError};
@@ -26,7 +27,7 @@ impl Refusal {
     /// Reads the body of an answer with an error status.
     pub(crate) fn of_body(status: u16, body: &[u8], config: &LlmConfig) -> Self {
         let text = String::from_utf8_lossy(body);
-        if let Ok(value) = serde_json::from_str::<Value>(&text)
+        if let Ok(value) = json::read(text.as_bytes())
             && let Some(refusal) = Self::of_json(Some(status), &value, config)
         {
             return refusal;
@@ -52,7 +53,7 @@ impl Refusal {
         let message = [error, &error["message"], &error["detail"], &error["type"]]
             .into_iter()
             .find_map(Value::as_str)
-            .map_or_else(|| error.to_string(), str::to_owned);
+            .map_or_else(|| json::write(error), str::to_owned);
         let word = |name: &str| match &error[name] {
             Value::String(word) => word.to_lowercase(),
             _ => String::new(),

@@ -1,5 +1,6 @@
 //! The request for a chat completion, and what of it a server may dislike.
 
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
 use crate::refusal::Refusal;
@@ -77,12 +78,12 @@ impl Fields {
             return Err(address());
         }
         let mut request = http::Request::post(url)
-            .header("content-type", "application/json")
-            .header("accept", "text/event-stream, application/json");
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "text/event-stream, application/json");
         if let Some(authorization) = config.authorization() {
-            request = request.header("authorization", header(&authorization, config)?);
+            request = request.header(AUTHORIZATION, header(&authorization, config)?);
         }
-        let body = self.body(config, chat, answered).to_string();
+        let body = model::json::write(&self.body(config, chat, answered));
         request.body(body.into_bytes()).map_err(|_| address())
     }
 

@@ -2,8 +2,13 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use http::HeaderMap;
-use model::Timestamp;
+use http::header::{HeaderMap, HeaderName, RETRY_AFTER};
+use model::{Timestamp, json};
+
+/// OpenAI's finer `Retry-After`.
+static RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// OpenAI's own word on whether another attempt makes sense.
+static SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The longest first pause; it doubles with each failure.
 const FIRST: Duration = Duration::from_millis(500);
@@ -23,15 +28,16 @@ pub(crate) fn backoff(failures: u32, seed: [u8; 16]) -> Duration {
 /// How long the server wants to be left alone: `Retry-After` in seconds or as a date (RFC 9110
 /// §10.2.3), or OpenAI's finer `retry-after-ms`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |name: &str| text(name)?.parse::<f64>().ok();
-    if let Some(millis) = number("retry-after-ms") {
+    let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    // As JSON, for which there is a reader anyway: the one of `f64` and its tables are 16 KB of a component.
+    let number = |name: &HeaderName| json::read(text(name)?.as_bytes()).ok()?.as_f64();
+    if let Some(millis) = number(&RETRY_AFTER_MS) {
         return Duration::try_from_secs_f64(millis / 1_000.0).ok();
     }
-    if let Some(seconds) = number("retry-after") {
+    if let Some(seconds) = number(&RETRY_AFTER) {
         return Duration::try_from_secs_f64(seconds).ok();
     }
-    let date = httpdate::parse_http_date(text("retry-after")?).ok()?;
+    let date = httpdate::parse_http_date(text(&RETRY_AFTER)?).ok()?;
     let millis = date.duration_since(UNIX_EPOCH).ok()?.as_millis();
     let date = Timestamp::from_unix_millis(u64::try_from(millis).ok()?);
     Some(date.since(now))
@@ -39,7 +45,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 
 /// OpenAI's own word on whether another attempt makes sense.
 pub(crate) fn should_retry(headers: &HeaderMap) -> Option<bool> {
-    match headers.get("x-should-retry")?.as_bytes() {
+    match headers.get(&SHOULD_RETRY)?.as_bytes() {
         b"true" => Some(true),
         b"false" => Some(false),
         _ => None,

@@ -13,6 +13,7 @@ pub mod dataset;
 pub mod event;
 pub mod framework;
 pub mod id;
+pub mod json;
 pub mod ports;
 pub mod record;
 pub mod revision;

@@ -114,6 +114,8 @@ pub trait Http {
     type Body: Body;
 
     /// Sends the request; returns when the response's head is there, whatever its status.
+    ///
+    /// Of the response's headers only those that some caller reads need be there.
     async fn send(
         &self,
         request: http::Request<Vec<u8>>,

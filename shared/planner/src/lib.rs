@@ -19,6 +19,7 @@
 mod dashboard;
 mod describe;
 mod form;
+mod order;
 mod plan;
 pub mod python;
 mod render;

@@ -343,10 +343,10 @@ pub enum Action {
         from: String,
         /// The unit of the result.
         to: String,
-        /// The factor.
-        factor: f64,
-        /// What is added.
-        offset: f64,
+        /// The factor, as Python writes it.
+        factor: String,
+        /// What is added, as Python writes it.
+        offset: String,
     },
     /// Draws a sine wave with the first number as frequency and the second as amplitude.
     Wave,

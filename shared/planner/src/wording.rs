@@ -4,6 +4,8 @@ use std::iter;
 
 use model::Framework;
 
+use crate::order::ordered;
+
 /// Abbreviations and synonyms, each line one meaning. All stand as stems.
 const SAME: [&[&str]; 22] = [
     &[
@@ -97,21 +99,18 @@ impl Prompt {
             .filter(|mention| mention.whole)
             .flat_map(|mention| mention.at.clone())
             .collect();
-        let mut found: Vec<Mention> = found
+        let found = found
             .into_iter()
-            .filter(|mention| mention.whole || mention.at.iter().any(|at| !taken.contains(at)))
-            .collect();
-        found.sort_by_key(|mention| (mention.at[0], mention.column));
-        found
+            .filter(|mention| mention.whole || mention.at.iter().any(|at| !taken.contains(at)));
+        ordered(found, |mention| (mention.at[0], mention.column))
     }
 
     fn mention(&self, column: usize, name: &str) -> Option<Mention> {
         let parts = stems(name);
         let place = |part: &String| self.stems.iter().position(|word| same(word, part));
-        let mut at: Vec<usize> = parts.iter().filter_map(place).collect();
+        let at = ordered(parts.iter().filter_map(place), |at| *at);
         let whole = !at.is_empty() && at.len() == parts.len();
         let strong = |part: &&String| !WEAK.contains(&part.as_str()) && place(part).is_some();
-        at.sort_unstable();
         (whole || parts.iter().any(|part| strong(&part))).then_some(Mention { column, at, whole })
     }
 }

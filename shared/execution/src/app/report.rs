@@ -1,5 +1,6 @@
 //! What the launcher says, one JSON object a line.
 
+use model::json;
 use model::run::{ErrorKind, ExecutionError};
 use serde_json::{Map, Value};
 
@@ -34,7 +35,7 @@ pub(super) enum Report {
 impl Report {
     /// Reads a line; one that is no report is shown as output rather than lost.
     pub(super) fn read(line: &[u8]) -> Self {
-        let report = match serde_json::from_slice(line) {
+        let report = match json::read(line) {
             Ok(Value::Object(fields)) => Self::of(fields),
             _ => None,
         };
@@ -46,7 +47,7 @@ impl Report {
 
     /// Reads the fields of a report; `None` if they are those of something else.
     fn of(mut fields: Map<String, Value>) -> Option<Self> {
-        let mut text = |name: &str| match fields.remove(name) {
+        let mut text = |name: &str| match json::take(&mut fields, name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
@@ -66,8 +67,7 @@ impl Report {
                     .get("line")
                     .and_then(Value::as_u64)
                     .and_then(|line| line.try_into().ok()),
-                kind: fields
-                    .remove("kind")
+                kind: json::take(&mut fields, "kind")
                     .and_then(|kind| serde_json::from_value(kind).ok())
                     .unwrap_or(ErrorKind::Raised),
             }),

@@ -4,6 +4,7 @@
 //! then that many bytes; flag 0x02 marks the end of the stream.
 
 use http::StatusCode;
+use model::json;
 use model::ports::{Body, BrokenBody};
 use serde_json::Value;
 
@@ -68,12 +69,12 @@ impl<B: Body> Envelopes<B> {
         let message = match self.envelope().await? {
             Ok(Envelope::Message(message)) => message,
             Ok(Envelope::End(trailer)) => {
-                let trailer: Value = serde_json::from_slice(&trailer).unwrap_or_default();
+                let trailer = json::read(&trailer).unwrap_or_default();
                 return Some(Err(refusal(what, trailer.get("error")?)));
             }
             Err(error) => return Some(Err(broken(error.to_string()))),
         };
-        let read = serde_json::from_slice(&message);
+        let read = json::read(&message);
         Some(read.map_err(|_| broken(format!("`{}` is no event", excerpt(&message)))))
     }
 

@@ -1,5 +1,6 @@
 //! The lines of `/execute` (SANDBOX_PROTOCOL §2).
 
+use model::json;
 use model::run::ErrorKind;
 use serde_json::{Map, Value};
 
@@ -35,10 +36,10 @@ pub enum ExecutionEvent {
 
 /// Reads one line; `None` if it is no JSON object with a `type`.
 pub fn parse(line: &[u8]) -> Option<ExecutionEvent> {
-    let Value::Object(mut fields) = serde_json::from_slice(line).ok()? else {
+    let Value::Object(mut fields) = json::read(line).ok()? else {
         return None;
     };
-    let Some(Value::String(kind)) = fields.remove("type") else {
+    let Some(Value::String(kind)) = json::take(&mut fields, "type") else {
         return None;
     };
     Some(match kind.as_str() {
@@ -48,15 +49,14 @@ pub fn parse(line: &[u8]) -> Option<ExecutionEvent> {
         "stdout" => ExecutionEvent::Stdout(text(&mut fields, "text")),
         "stderr" => ExecutionEvent::Stderr(text(&mut fields, "text")),
         "result" => {
-            fields.retain(|_, value| !value.is_null());
-            ExecutionEvent::Result(Value::Object(fields))
+            let told = fields.into_iter().filter(|(_, value)| !value.is_null());
+            ExecutionEvent::Result(Value::Object(json::object(told)))
         }
         "error" => ExecutionEvent::Error {
             name: text(&mut fields, "name"),
             value: text(&mut fields, "value"),
             traceback: text(&mut fields, "traceback"),
-            kind: fields
-                .remove("kind")
+            kind: json::take(&mut fields, "kind")
                 .and_then(|kind| serde_json::from_value(kind).ok()),
         },
         // Where it did not end by itself, an error came before, and the connection may be cut after.
@@ -66,10 +66,10 @@ pub fn parse(line: &[u8]) -> Option<ExecutionEvent> {
 }
 
 fn text(fields: &mut Map<String, Value>, name: &str) -> String {
-    match fields.remove(name) {
+    match json::take(fields, name) {
         Some(Value::String(text)) => text,
         Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
+        Some(other) => json::write(&other),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the service's answers mean: done, refused, or gone.
 
 use http::{Response, StatusCode};
+use model::json;
 use model::ports::{Body, read_all};
 use model::session::SandboxRef;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::SandboxError;
 
@@ -72,7 +72,7 @@ pub(super) async fn refusal<B: Body>(what: &'static str, response: Response<B>) 
     let bytes = read_all(&mut response.into_body(), REPLY_LIMIT)
         .await
         .unwrap_or_default();
-    let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let said = json::read(&bytes).unwrap_or_default();
     let message = said["message"]
         .as_str()
         .map_or_else(|| excerpt(&bytes), str::to_owned);

@@ -96,10 +96,10 @@ fn shows_something(text: &str) -> bool {
 fn wants(text: &str) -> BTreeSet<String> {
     let own = defined(text);
     let names = text.split(|character: char| !(character.is_alphanumeric() || character == '_'));
-    names
-        .filter(|name| !name.is_empty() && !own.contains(*name))
-        .map(str::to_owned)
-        .collect()
+    let foreign = names.filter(|name| !name.is_empty() && !own.contains(*name));
+    let mut wanted = BTreeSet::new();
+    wanted.extend(foreign.map(str::to_owned));
+    wanted
 }
 
 /// The names that a text defines at the beginning of a line.
@@ -118,5 +118,7 @@ fn defined(text: &str) -> BTreeSet<String> {
         let is_plain = definition.is_some() || rest.trim().is_empty() || rest.starts_with(':');
         (is_defined && is_plain && !name.is_empty()).then(|| name.to_owned())
     };
-    text.lines().filter_map(name).collect()
+    let mut names = BTreeSet::new();
+    names.extend(text.lines().filter_map(name));
+    names
 }

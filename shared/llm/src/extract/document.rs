@@ -1,5 +1,6 @@
 //! JSON in an answer: whole, in a block, or between prose; and code in JSON.
 
+use model::json;
 use serde_json::{Map, Value};
 
 use super::blocks::{Kind, blocks};
@@ -90,8 +91,8 @@ fn parse(text: &str) -> Option<Value> {
     if !text.starts_with(['{', '[']) {
         return None;
     }
-    let value = serde_json::from_str(text).ok();
-    value.or_else(|| serde_json::from_str(&mended(text)).ok())
+    let value = json::read(text.as_bytes()).ok();
+    value.or_else(|| json::read(mended(text).as_bytes()).ok())
 }
 
 /// The largest object that begins somewhere in the text.
@@ -106,7 +107,7 @@ fn between_prose(text: &str) -> Option<Value> {
         from = begin + 1;
         for candidate in [text[begin..].to_owned(), mended(&text[begin..])] {
             let mut values =
-                serde_json::Deserializer::from_str(&candidate).into_iter::<Map<_, _>>();
+                serde_json::Deserializer::from_slice(candidate.as_bytes()).into_iter::<Map<_, _>>();
             let Some(Ok(object)) = values.next() else {
                 continue;
             };

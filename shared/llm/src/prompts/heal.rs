@@ -1,6 +1,7 @@
 //! What the model is told of a program that does not work.
 
 use model::check::Finding;
+use model::json;
 use serde_json::{Value, json};
 
 use super::{AppPrompt, rules, with_profile};
@@ -100,7 +101,7 @@ fn found(request: &HealPrompt<'_>) -> String {
             let told = told
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-            Value::Object(told.collect())
+            Value::Object(json::object(told))
         })
         .collect();
     let mut told = serde_json::to_string_pretty(&findings).unwrap_or_default();

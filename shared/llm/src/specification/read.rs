@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::json;
 use serde_json::{Map, Value};
 
 use super::{Specification, Topic};
@@ -130,11 +131,13 @@ fn sections_in(style: Style, text: &str) -> BTreeMap<Topic, String> {
             section.push('\n');
         }
     }
-    for section in sections.values_mut() {
-        *section = section.trim().to_owned();
+    let mut told = BTreeMap::new();
+    for (topic, section) in &sections {
+        if !section.trim().is_empty() {
+            told.insert(*topic, section.trim().to_owned());
+        }
     }
-    sections.retain(|_, section| !section.is_empty());
-    sections
+    told
 }
 
 fn heading(style: Style, line: &str) -> Option<Heading<'_>> {
@@ -277,6 +280,6 @@ fn markdown(value: &Value) -> String {
             });
             fields.collect::<Vec<_>>().join("\n")
         }
-        other => other.to_string(),
+        other => json::write(other),
     }
 }

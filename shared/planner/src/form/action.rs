@@ -4,20 +4,26 @@ use super::fields::Wants;
 use crate::plan::{Action, Field, FieldKind, NO_ACTION, TextChange};
 use crate::wording::Prompt;
 
-/// From, to, factor, offset.
-const CONVERSIONS: [(&str, &str, f64, f64); 12] = [
-    ("celsius", "fahrenheit", 1.8, 32.0),
-    ("fahrenheit", "celsius", 5.0 / 9.0, -160.0 / 9.0),
-    ("kilometer", "mile", 0.621_371, 0.0),
-    ("km", "mile", 0.621_371, 0.0),
-    ("mile", "kilometer", 1.609_344, 0.0),
-    ("mile", "km", 1.609_344, 0.0),
-    ("kilogram", "pound", 2.204_623, 0.0),
-    ("kg", "pound", 2.204_623, 0.0),
-    ("pound", "kilogram", 0.453_592_37, 0.0),
-    ("pound", "kg", 0.453_592_37, 0.0),
-    ("meter", "feet", 3.280_84, 0.0),
-    ("inch", "centimeter", 2.54, 0.0),
+/// From, to, and factor and offset as Python writes them: no number is worked out here, and to write one
+/// takes 15 KB of a component.
+const CONVERSIONS: [(&str, &str, &str, &str); 12] = [
+    ("celsius", "fahrenheit", "1.8", "32"),
+    (
+        "fahrenheit",
+        "celsius",
+        "0.5555555555555556",
+        "-17.77777777777778",
+    ),
+    ("kilometer", "mile", "0.621371", "0"),
+    ("km", "mile", "0.621371", "0"),
+    ("mile", "kilometer", "1.609344", "0"),
+    ("mile", "km", "1.609344", "0"),
+    ("kilogram", "pound", "2.204623", "0"),
+    ("kg", "pound", "2.204623", "0"),
+    ("pound", "kilogram", "0.45359237", "0"),
+    ("pound", "kg", "0.45359237", "0"),
+    ("meter", "feet", "3.28084", "0"),
+    ("inch", "centimeter", "2.54", "0"),
 ];
 
 /// The action, and the inputs that it needs beyond those that are named.
@@ -80,8 +86,8 @@ fn conversion(prompt: &Prompt, fields: &mut Vec<Field>) -> Option<Action> {
     Some(Action::Convert {
         from: from.to_owned(),
         to: to.to_owned(),
-        factor,
-        offset,
+        factor: factor.to_owned(),
+        offset: offset.to_owned(),
     })
 }
 

@@ -6,6 +6,7 @@
 mod words;
 
 use super::lexer::{Token, lex};
+use crate::order::ordered;
 use crate::plan::{Field, FieldKind};
 use crate::wording::humanize;
 use words::{Component, component, is_connective, noun};
@@ -43,8 +44,7 @@ pub(super) fn read(text: &str) -> Named {
     // Each input with its place in the prompt, so that both kinds end up in the order of the text.
     let mut found = reader.components();
     found.extend(reader.nouns());
-    found.sort_by_key(|(at, _)| *at);
-    reader.named.fields = found
+    reader.named.fields = ordered(found, |(at, _)| *at)
         .into_iter()
         .map(|(_, field)| field)
         .take(MOST)

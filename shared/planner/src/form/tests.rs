@@ -110,7 +110,7 @@ fn chooses_an_action_by_the_verb() {
     check(
         "miles to kilometers converter",
         expect![[r#"
-        Miles to kilometers converter (gradio): Convert { from: "mile", to: "kilometer", factor: 1.609344, offset: 0.0 }
+        Miles to kilometers converter (gradio): Convert { from: "mile", to: "kilometer", factor: "1.609344", offset: "0" }
         Mile: number"#]],
     );
     check(

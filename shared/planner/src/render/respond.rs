@@ -115,7 +115,7 @@ impl<'a> Form<'a> {
                 code.line(format!(
                     "if {number} is None:\n    return \"Enter a number.\""
                 ));
-                let sum = if *offset == 0.0 {
+                let sum = if offset == "0" {
                     String::new()
                 } else {
                     format!(" + {offset}").replace("+ -", "- ")
