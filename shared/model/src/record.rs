@@ -49,7 +49,12 @@ fn encode(token: &str, value: &impl Serialize) -> Vec<u8> {
     let fields = value
         .strip_prefix('{')
         .expect("a record is an object with fields");
-    format!("{{\"{TOKEN}\":\"{token}\",{fields}").into_bytes()
+    format!("{},{fields}", head(token)).into_bytes()
+}
+
+/// How a record begins that was written with this token.
+fn head(token: &str) -> String {
+    format!("{{\"{TOKEN}\":\"{token}\"")
 }
 
 fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, RecordError> {
@@ -129,12 +134,8 @@ async fn update_or<T: Serialize + DeserializeOwned>(
 }
 
 async fn written_by(store: &impl KeyValue, key: &str, token: &str) -> Result<bool, RecordError> {
-    #[derive(Deserialize)]
-    struct Token {
-        write_token: String,
-    }
-    let written: Option<Token> = load(store, key).await?;
-    Ok(written.is_some_and(|written| written.write_token == token))
+    let written = store.get(key).await?;
+    Ok(written.is_some_and(|written| written.starts_with(head(token).as_bytes())))
 }
 
 fn token(random: &impl Random) -> String {
