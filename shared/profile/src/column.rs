@@ -202,9 +202,8 @@ impl ColumnFacts {
             }
         }
         let remembered = self.frequent.len() - self.missing_words;
-        for hash in room.beyond.drain(..) {
-            self.others.add(hash, EXACT_LIMIT - remembered);
-        }
+        self.others
+            .add_all(&mut room.beyond, EXACT_LIMIT - remembered);
     }
 
     /// Reads a value, and says whether it is one beyond those that are remembered.
@@ -253,8 +252,8 @@ impl ColumnFacts {
 
     /// Adds up the remembered values, after the last row.
     pub(crate) fn settle(&mut self) {
-        for index in 0..self.frequent.len() {
-            let (reading, rows) = self.frequent.reading(index);
+        let readings: Vec<_> = self.frequent.readings().collect();
+        for (reading, rows) in readings {
             self.tally(reading, rows);
         }
         self.point.merge(&self.plain);
@@ -339,11 +338,13 @@ impl ColumnFacts {
 
     /// Adds the distribution of a column that holds numbers only.
     fn distribute(&self, column: &mut ColumnProfile) {
-        let remembered = (0..self.frequent.len()).map(|index| self.frequent.reading(index));
-        let remembered = remembered.filter_map(|(reading, rows)| match reading {
-            Reading::Number(amount) => Some((amount.value, rows)),
-            _ => None,
-        });
+        let remembered = self
+            .frequent
+            .readings()
+            .filter_map(|(reading, rows)| match reading {
+                Reading::Number(amount) => Some((amount.value, rows)),
+                _ => None,
+            });
         let weighted = remembered.chain(self.other_numbers.weighted()).collect();
         let distribution = Distribution::of(weighted, self.other_numbers.is_exact());
         if let (Some(min), Some(max)) = (&column.min, &column.max) {

@@ -216,10 +216,15 @@ pub(crate) struct Dates {
 }
 
 impl DateCandidates {
+    #[inline]
     pub(crate) fn add(&mut self, value: &[u8]) {
-        if self.seen && self.alive.is_empty() {
-            return;
+        if !self.seen || !self.alive.is_empty() {
+            self.strike(value);
         }
+    }
+
+    /// Strikes out the formats that a value does not follow.
+    fn strike(&mut self, value: &[u8]) {
         let readings = parse::readings(value);
         if !self.seen {
             self.seen = true;

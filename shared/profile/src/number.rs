@@ -23,12 +23,18 @@ const INTEGER_DIGITS: usize = 18;
 const EXACT_DIGITS: usize = 15;
 
 /// Reads a field under either decimal mark, a point or a comma.
+#[inline]
 pub(crate) fn read(field: &[u8]) -> Option<Number> {
-    let field = field.trim_ascii();
     // Most of what is no number is told by its first byte.
-    if !matches!(field.first()?, b'0'..=b'9' | b'+' | b'-' | b'.' | b',') {
+    if !matches!(field.first()?, b' ' | b'\t'..=b'\r' | b'0'..=b'9' | b'+' | b'-' | b'.' | b',') {
         return None;
     }
+    Shape::of_short(field).map_or_else(|| read_any(field), |shape| Some(shape.short_number(field)))
+}
+
+/// Reads what is not simply up to eight characters.
+fn read_any(field: &[u8]) -> Option<Number> {
+    let field = field.trim_ascii();
     let shape = Shape::of_short(field).or_else(|| Shape::of(field))?;
     let whole = shape.mark.is_none() && !shape.exponent;
     let simple = if whole {
@@ -94,6 +100,7 @@ const UPPER: u64 = 0xF0F0_F0F0_F0F0_F0F0;
 impl Shape {
     /// Of up to eight characters that are digits and perhaps a mark, as most numbers are: in a word, all
     /// at once.
+    #[inline]
     fn of_short(field: &[u8]) -> Option<Self> {
         let length = field.len();
         let byte = |at: usize| u64::from(field[at]) << (8 * at);
@@ -142,6 +149,19 @@ impl Shape {
             exponent: false,
             leading_zero: digits - fraction > 1 && field[0] == b'0',
         })
+    }
+
+    /// The number that [`Shape::of_short`] found.
+    #[inline]
+    fn short_number(&self, field: &[u8]) -> Number {
+        // Eight digits fit anything.
+        let whole = self.mantissa as i64;
+        Number {
+            value: whole as f64 / POWERS[self.fraction],
+            integer: self.mark.is_none().then_some(whole),
+            leading_zero: self.leading_zero,
+            mark: self.mark.map(|at| field[at]),
+        }
     }
 
     fn of(field: &[u8]) -> Option<Self> {

@@ -209,7 +209,7 @@ impl Table {
 
     /// Takes records column by column: so the facts about one column stay at hand.
     fn add(&mut self, records: Records<'_>) -> Result<(), ProfileError> {
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(records.len());
         for record in records.iter() {
             if self.is_row(record)? {
                 rows.push(record);

@@ -26,6 +26,10 @@ pub(crate) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
+    pub(crate) fn len(self) -> usize {
+        self.ends.len()
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = Record<'a>> {
         let mut start = 0;
         self.ends.iter().map(move |&end| Record {

@@ -29,6 +29,10 @@ impl Utf8Check {
                 Err(_) => {}
             }
         }
+        if is_plain(rest) {
+            self.checked += rest.len() as u64;
+            return Ok(());
+        }
         if let Some(position) = memchr::memchr(0, rest) {
             // A wrong byte before it is the better explanation, and the same for every chunking.
             if std::str::from_utf8(&rest[..position]).is_ok() {
@@ -65,4 +69,19 @@ impl Utf8Check {
             byte,
         })
     }
+}
+
+/// Whether all is ASCII and nothing is zero; without a branch for each byte, so that many are compared at
+/// once.
+fn is_plain(bytes: &[u8]) -> bool {
+    let (blocks, rest) = bytes.as_chunks::<64>();
+    // The high bit is in every byte above ASCII, and below zero.
+    let high = |bytes: &[u8]| {
+        let high = |high, byte: &u8| high | byte | byte.wrapping_sub(1);
+        bytes.iter().fold(0, high)
+    };
+    blocks
+        .iter()
+        .fold(high(rest), |all, block| all | high(block))
+        < 0x80
 }

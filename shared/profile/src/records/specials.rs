@@ -39,8 +39,8 @@ impl<'a> Specials<'a> {
 }
 
 /// A bit for each byte that is one of the needles.
-#[cfg(target_family = "wasm")]
-#[target_feature(enable = "simd128")]
+#[cfg(target_feature = "simd128")]
+#[inline]
 fn mask_of(block: &[u8; BLOCK], needles: [u8; 4]) -> u64 {
     use std::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2, v128_or};
 
@@ -60,7 +60,7 @@ fn mask_of(block: &[u8; BLOCK], needles: [u8; 4]) -> u64 {
 }
 
 /// A bit for each byte that is one of the needles; eight bytes in a word at once.
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(target_feature = "simd128"))]
 fn mask_of(block: &[u8; BLOCK], needles: [u8; 4]) -> u64 {
     const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 
