@@ -189,25 +189,49 @@ impl ColumnFacts {
     /// Takes what stands at `index` in some more rows.
     pub(crate) fn add(&mut self, rows: &[Record<'_>], index: usize, room: &mut Room) {
         // One kind of work at a time: then the processor looks up several values at once.
-        room.hashes.clear();
-        room.hashes.extend(rows.iter().map(|row| row.hash(index)));
+        hash_all(rows, index, &mut room.hashes);
         let is_full = self.frequent.is_full();
         self.frequent.count_all(&room.hashes, &mut room.others);
-        for &position in &room.others {
-            let (value, hash) = (rows[position].field(index), room.hashes[position]);
-            // Two of a kind may be new together.
-            let is_known = !is_full && self.frequent.count(hash);
-            if !is_known && self.read(value, hash) {
-                room.beyond.push(hash);
-            }
+        if is_full {
+            self.read_beyond(rows, index, room);
+        } else {
+            self.read_new(rows, index, room);
         }
         let remembered = self.frequent.len() - self.missing_words;
         self.others
             .add_all(&mut room.beyond, EXACT_LIMIT - remembered);
     }
 
-    /// Reads a value, and says whether it is one beyond those that are remembered.
-    fn read(&mut self, value: &[u8], hash: u64) -> bool {
+    /// Reads values, some of which are to be remembered.
+    #[inline(never)]
+    fn read_new(&mut self, rows: &[Record<'_>], index: usize, room: &mut Room) {
+        for &position in &room.others {
+            let (value, hash) = (rows[position].field(index), room.hashes[position]);
+            // Two of a kind may be new together.
+            if self.frequent.count(hash) {
+                continue;
+            }
+            let reading = self.read(value);
+            if self.frequent.remember(hash, value, reading) {
+                self.missing_words += usize::from(matches!(reading, Reading::Missing));
+            } else if self.add_beyond(reading) {
+                room.beyond.push(hash);
+            }
+        }
+    }
+
+    /// Reads values that are not remembered when all places are taken.
+    #[inline(never)]
+    fn read_beyond(&mut self, rows: &[Record<'_>], index: usize, room: &mut Room) {
+        for &position in &room.others {
+            let reading = self.read(rows[position].field(index));
+            if self.add_beyond(reading) {
+                room.beyond.push(room.hashes[position]);
+            }
+        }
+    }
+
+    fn read(&mut self, value: &[u8]) -> Reading {
         let number = number::read(value);
         let reading = Reading::of(value, number);
         if !matches!(reading, Reading::Missing) {
@@ -218,10 +242,11 @@ impl ColumnFacts {
             }
             self.dates.add(value);
         }
-        if self.frequent.remember(hash, value, reading) {
-            self.missing_words += usize::from(matches!(reading, Reading::Missing));
-            return false;
-        }
+        reading
+    }
+
+    /// Adds up a value that is not remembered, and says whether it is one that counts.
+    fn add_beyond(&mut self, reading: Reading) -> bool {
         self.tally(reading, 1);
         if let (Reading::Number(amount), None) = (reading, &self.odd_one) {
             self.other_numbers.add(amount.value);
@@ -384,6 +409,12 @@ impl Numbers {
             (column.min, column.max) = (Some(Scalar::Number(min)), Some(Scalar::Number(max)));
         }
     }
+}
+
+#[inline(never)]
+fn hash_all(rows: &[Record<'_>], index: usize, hashes: &mut Vec<u64>) {
+    hashes.clear();
+    hashes.extend(rows.iter().map(|row| row.hash(index)));
 }
 
 fn share(part: u64, whole: u64) -> f64 {

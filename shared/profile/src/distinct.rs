@@ -62,6 +62,7 @@ impl Distinct {
     }
 
     /// Leaves out what has been there before, as most have, without a branch on each.
+    #[inline(never)]
     fn leave_out_known(&self, hashes: &mut Vec<u64>) {
         let mask = self.buckets.len() - 1;
         let mut new = 0;

@@ -5,6 +5,11 @@
 //!
 //! Values are told apart by a hash of 63 bits: among 100,000 values the chance that two share one is
 //! below one in a billion.
+//!
+//! What goes through whole columns is not inlined: within one large function, wasmtime would keep its
+//! variables in memory.
+
+use std::hint::black_box;
 
 use crate::hash::{NOBODYS, place};
 use crate::types::ValueCount;
@@ -37,6 +42,8 @@ pub(crate) struct Frequent<T> {
     buckets: Vec<Bucket>,
     /// Once it is full, a bit for each value: a small table in which most others are told.
     filter: Vec<u64>,
+    /// Room for positions.
+    passing: Vec<usize>,
     readings: Vec<T>,
     texts: Vec<u8>,
     text_ends: Vec<usize>,
@@ -90,6 +97,7 @@ impl<T: Copy> Frequent<T> {
             limit: LIMIT.min(LIMIT_OF_ALL / columns.max(1)),
             buckets: vec![Bucket::EMPTY; FEWEST_BUCKETS],
             filter: Vec::new(),
+            passing: Vec::new(),
             readings: Vec::new(),
             texts: Vec::new(),
             text_ends: Vec::new(),
@@ -99,25 +107,57 @@ impl<T: Copy> Frequent<T> {
     /// Counts each value once more that is remembered, and gives the positions of the others.
     pub(crate) fn count_all(&mut self, hashes: &[u64], others: &mut Vec<usize>) {
         others.clear();
-        others.resize(hashes.len(), 0);
-        let mut missed = 0;
         if self.filter.is_empty() {
-            let mask = self.buckets.len() - 1;
-            // Nothing here waits for what was found: so many buckets are fetched side by side.
-            for (position, hash) in hashes.iter().enumerate() {
-                let found = self.buckets[place(*hash) & mask].count(*hash);
-                others[missed] = position;
-                missed += usize::from(!found);
-            }
-            others.truncate(missed);
-            others.retain(|position| !self.count_from(place(hashes[*position]), hashes[*position]));
+            self.count_side_by_side(hashes, others);
         } else {
-            for (position, hash) in hashes.iter().enumerate() {
-                others[missed] = position;
-                missed += usize::from(!self.passes(*hash) || !self.count(*hash));
-            }
-            others.truncate(missed);
+            self.count_passing(hashes, others);
         }
+    }
+
+    /// Nothing here waits for what was found: so many buckets are fetched at once.
+    #[inline(never)]
+    fn count_side_by_side(&mut self, hashes: &[u64], others: &mut Vec<usize>) {
+        others.resize(hashes.len(), 0);
+        let mask = self.buckets.len() - 1;
+        let mut missed = 0;
+        for (position, hash) in hashes.iter().enumerate() {
+            let found = self.buckets[place(*hash) & mask].count(*hash);
+            others[missed] = position;
+            missed += usize::from(!found);
+        }
+        others.truncate(missed);
+        others.retain(|position| !self.count_from(place(hashes[*position]), hashes[*position]));
+    }
+
+    /// Looks only for those that the filter lets pass.
+    #[inline(never)]
+    fn count_passing(&mut self, hashes: &[u64], others: &mut Vec<usize>) {
+        let mut passing = std::mem::take(&mut self.passing);
+        self.list_passing(hashes, &mut passing);
+        // Their buckets are fetched at once, before there are branches.
+        let mask = self.buckets.len() - 1;
+        let touch =
+            |all, position: &usize| all | self.buckets[place(hashes[*position]) & mask].tallies[0];
+        black_box(passing.iter().fold(0, touch));
+        passing.retain(|position| self.count(hashes[*position]));
+        let mut begin = 0;
+        for &found in &passing {
+            others.extend(begin..found);
+            begin = found + 1;
+        }
+        others.extend(begin..hashes.len());
+        self.passing = passing;
+    }
+
+    #[inline(never)]
+    fn list_passing(&self, hashes: &[u64], passing: &mut Vec<usize>) {
+        passing.resize(hashes.len(), 0);
+        let mut count = 0;
+        for (position, hash) in hashes.iter().enumerate() {
+            passing[count] = position;
+            count += usize::from(self.passes(*hash));
+        }
+        passing.truncate(count);
     }
 
     /// Whether the filter lets the hash pass, as it does with all that are remembered and few others.
@@ -159,6 +199,7 @@ impl<T: Copy> Frequent<T> {
     }
 
     /// Remembers a value that was not there, while there is room.
+    #[inline(never)]
     pub(crate) fn remember(&mut self, hash: u64, value: &[u8], reading: T) -> bool {
         if self.is_full() {
             return false;
