@@ -231,6 +231,7 @@ impl ColumnFacts {
         }
     }
 
+    #[inline]
     fn read(&mut self, value: &[u8]) -> Reading {
         let number = number::read(value);
         let reading = Reading::of(value, number);
@@ -238,7 +239,7 @@ impl ColumnFacts {
             if let Some(number) = number {
                 self.marked(number.mark).widen(number);
             } else if self.odd_one.is_none() {
-                self.odd_one = Some(String::from_utf8_lossy(value).chars().take(40).collect());
+                self.odd_one = Some(beginning(value));
             }
             self.dates.add(value);
         }
@@ -246,6 +247,7 @@ impl ColumnFacts {
     }
 
     /// Adds up a value that is not remembered, and says whether it is one that counts.
+    #[inline]
     fn add_beyond(&mut self, reading: Reading) -> bool {
         self.tally(reading, 1);
         if let (Reading::Number(amount), None) = (reading, &self.odd_one) {
@@ -413,8 +415,16 @@ impl Numbers {
 
 #[inline(never)]
 fn hash_all(rows: &[Record<'_>], index: usize, hashes: &mut Vec<u64>) {
-    hashes.clear();
-    hashes.extend(rows.iter().map(|row| row.hash(index)));
+    hashes.resize(rows.len(), 0);
+    for (hash, row) in hashes.iter_mut().zip(rows) {
+        *hash = row.hash(index);
+    }
+}
+
+/// As much of a value as a notice shows.
+#[inline(never)]
+fn beginning(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).chars().take(40).collect()
 }
 
 fn share(part: u64, whole: u64) -> f64 {

@@ -33,9 +33,10 @@ pub(crate) fn read(field: &[u8]) -> Option<Number> {
 }
 
 /// Reads what is not simply up to eight characters.
+#[inline(never)]
 fn read_any(field: &[u8]) -> Option<Number> {
     let field = field.trim_ascii();
-    let shape = Shape::of_short(field).or_else(|| Shape::of(field))?;
+    let shape = Shape::of(field)?;
     let whole = shape.mark.is_none() && !shape.exponent;
     let simple = if whole {
         shape.digits <= INTEGER_DIGITS

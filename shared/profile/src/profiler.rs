@@ -209,16 +209,22 @@ impl Table {
 
     /// Takes records column by column: so the facts about one column stay at hand.
     fn add(&mut self, records: Records<'_>) -> Result<(), ProfileError> {
+        let rows = self.rows_of(records)?;
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            column.add(&rows, index, &mut self.room);
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn rows_of<'a>(&mut self, records: Records<'a>) -> Result<Vec<Record<'a>>, ProfileError> {
         let mut rows = Vec::with_capacity(records.len());
         for record in records.iter() {
             if self.is_row(record)? {
                 rows.push(record);
             }
         }
-        for (index, column) in self.columns.iter_mut().enumerate() {
-            column.add(&rows, index, &mut self.room);
-        }
-        Ok(())
+        Ok(rows)
     }
 
     /// Tells rows from the header and from lines that hold none.
@@ -230,26 +236,33 @@ impl Table {
         {
             return Ok(false);
         }
-        if self.names.is_none() {
-            if record.len() > COLUMN_LIMIT {
-                return Err(ProfileError::TooManyColumns {
-                    columns: record.len(),
-                    limit: COLUMN_LIMIT,
-                });
-            }
-            let has_header = *self
-                .has_header
-                .get_or_insert_with(|| !header::is_data(record));
-            let columns = record.len();
-            self.columns
-                .resize_with(columns, || ColumnFacts::one_of(columns));
-            if has_header {
-                self.names = Some(Names::read(record));
-                return Ok(false);
-            }
-            self.names = Some(Names::invent(record.len()));
+        if self.names.is_none() && self.begin(record)? {
+            return Ok(false);
         }
         Ok(self.is_kept(record))
+    }
+
+    /// Takes the first record, and says whether it is the header.
+    #[inline(never)]
+    fn begin(&mut self, record: Record<'_>) -> Result<bool, ProfileError> {
+        if record.len() > COLUMN_LIMIT {
+            return Err(ProfileError::TooManyColumns {
+                columns: record.len(),
+                limit: COLUMN_LIMIT,
+            });
+        }
+        let has_header = *self
+            .has_header
+            .get_or_insert_with(|| !header::is_data(record));
+        let columns = record.len();
+        self.columns
+            .resize_with(columns, || ColumnFacts::one_of(columns));
+        self.names = Some(if has_header {
+            Names::read(record)
+        } else {
+            Names::invent(columns)
+        });
+        Ok(has_header)
     }
 
     /// Counts a row, unless it is one to be skipped.
@@ -267,12 +280,17 @@ impl Table {
         }
         self.short_rows += u64::from(record.len() < self.columns.len());
         if self.preview.len() < PREVIEW_ROWS {
-            let cell = |index| record.text(index).chars().take(PREVIEW_CELL).collect();
-            self.preview
-                .push((0..self.columns.len()).map(cell).collect());
+            self.show(record);
         }
         self.rows += 1;
         true
+    }
+
+    #[inline(never)]
+    fn show(&mut self, record: Record<'_>) {
+        let cell = |index| record.text(index).chars().take(PREVIEW_CELL).collect();
+        self.preview
+            .push((0..self.columns.len()).map(cell).collect());
     }
 
     fn finish(mut self, delimiter: u8, bytes: u64) -> Result<Profile, ProfileError> {

@@ -1,13 +1,16 @@
 //! Splits a stream of bytes into records, over chunks that may end anywhere.
 //!
 //! Most records lie whole in one chunk and have no quote within quotes. Those are cut where they
-//! stand, without a copy ([`Reader`]'s rules, RFC 4180); all others go through [`Reader`].
+//! stand, without a copy ([`Reader`]'s rules, RFC 4180): in long runs as far as nothing is unusual, then
+//! one by one. All others go through [`Reader`].
 
+mod plain;
 mod specials;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::hash::hash_within;
+use plain::PlainCutter;
 use specials::Specials;
 
 /// The most bytes and fields one record may have, so that an unclosed quote cannot eat the memory.
@@ -87,6 +90,7 @@ pub(crate) struct RecordTooLong;
 /// Splits by one delimiter; quotes, doubled quotes, CRLF and blank lines as in RFC 4180.
 pub(crate) struct Splitter {
     delimiter: u8,
+    plain: PlainCutter,
     reader: Reader,
     /// Whether the reader stands between two records, and not in one.
     between: bool,
@@ -103,6 +107,7 @@ impl Splitter {
     pub(crate) fn new(delimiter: u8) -> Self {
         Self {
             delimiter,
+            plain: PlainCutter::default(),
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
             // The reader takes the first record of the file: there it looks for a byte order mark.
             between: false,
@@ -157,8 +162,11 @@ impl Splitter {
         chunk: &[u8],
         on_records: &mut impl FnMut(Records<'_>) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let mut specials = Specials::new(chunk, self.delimiter);
-        let mut record_start = 0;
+        let (delimiter, fields) = (self.delimiter, &mut self.fields);
+        let mut record_start = self
+            .plain
+            .cut(chunk, delimiter, fields, &mut self.record_ends);
+        let mut specials = Specials::after(record_start, chunk, self.delimiter);
         while let Some(after) = self.cut_record(chunk, record_start, &mut specials) {
             record_start = after;
             if self.fields.len() > BATCH {
@@ -286,4 +294,45 @@ fn grow<T: Clone + Default>(buffer: &mut Vec<T>) -> Result<(), RecordTooLong> {
     }
     buffer.resize(buffer.len() * 2, T::default());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{RecordTooLong, Splitter};
+
+    /// The records of a text that comes in pieces of some size.
+    fn split(text: &[u8], size: usize) -> Vec<Vec<String>> {
+        let mut splitter = Splitter::new(b',');
+        let mut all = Vec::new();
+        let mut note = |records: super::Records<'_>| {
+            let texts = records.iter();
+            all.extend(texts.map(|record| (0..record.len()).map(|at| record.text(at)).collect()));
+            Ok::<(), RecordTooLong>(())
+        };
+        for piece in text.chunks(size) {
+            splitter.push(piece, &mut note).expect("none is too long");
+        }
+        splitter.finish(&mut note).expect("none is too long");
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_in_long_runs_is_what_the_reader_makes_of_it(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    8 => "[a-z]{0,20}[,\n]",
+                    4 => "\"[a-z,\n]{0,70}\"[,\n]",
+                    1 => "[a-z,\"\n\r]{1,3}",
+                ],
+                0..200,
+            ),
+        ) {
+            let text = pieces.concat();
+            // Of single bytes, the reader gets all.
+            prop_assert_eq!(split(text.as_bytes(), text.len().max(1)), split(text.as_bytes(), 1));
+        }
+    }
 }

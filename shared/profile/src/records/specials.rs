@@ -15,11 +15,11 @@ pub(super) struct Specials<'a> {
 }
 
 impl<'a> Specials<'a> {
-    pub(super) fn new(bytes: &'a [u8], delimiter: u8) -> Self {
+    pub(super) fn after(start: usize, bytes: &'a [u8], delimiter: u8) -> Self {
         let mut specials = Self {
             bytes,
             needles: [delimiter, b'"', b'\n', b'\r'],
-            block: 0,
+            block: start,
             mask: 0,
         };
         specials.mask = specials.look();
@@ -38,47 +38,50 @@ impl<'a> Specials<'a> {
     }
 }
 
-/// A bit for each byte that is one of the needles.
+/// For each needle, a bit for each byte that is this.
 #[cfg(target_feature = "simd128")]
 #[inline]
-fn mask_of(block: &[u8; BLOCK], needles: [u8; 4]) -> u64 {
-    use std::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2, v128_or};
+pub(super) fn masks_of(block: &[u8; BLOCK], needles: [u8; 4]) -> [u64; 4] {
+    use std::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2};
 
-    let [a, b, c, d] = needles;
-    let (a, b) = (u8x16_splat(a), u8x16_splat(b));
-    let (c, d) = (u8x16_splat(c), u8x16_splat(d));
     let (words, _) = block.as_chunks::<8>();
     let (pairs, _) = words.as_chunks::<2>();
-    let mut mask = 0;
+    let mut masks = [0; 4];
     for [low, high] in pairs.iter().rev() {
         let bytes = u64x2(u64::from_le_bytes(*low), u64::from_le_bytes(*high));
-        let first = v128_or(u8x16_eq(bytes, a), u8x16_eq(bytes, b));
-        let second = v128_or(u8x16_eq(bytes, c), u8x16_eq(bytes, d));
-        mask = mask << 16 | u64::from(u8x16_bitmask(v128_or(first, second)));
+        for (mask, needle) in masks.iter_mut().zip(needles) {
+            let found = u8x16_bitmask(u8x16_eq(bytes, u8x16_splat(needle)));
+            *mask = *mask << 16 | u64::from(found);
+        }
     }
-    mask
+    masks
 }
 
-/// A bit for each byte that is one of the needles; eight bytes in a word at once.
+/// For each needle, a bit for each byte that is this; eight bytes in a word at once.
 #[cfg(not(target_feature = "simd128"))]
-fn mask_of(block: &[u8; BLOCK], needles: [u8; 4]) -> u64 {
+pub(super) fn masks_of(block: &[u8; BLOCK], needles: [u8; 4]) -> [u64; 4] {
     const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 
-    let needles = needles.map(|byte| u64::from_le_bytes([byte; 8]));
     let (words, _) = block.as_chunks::<8>();
-    let mut mask = 0;
+    let mut masks = [0; 4];
     for word in words.iter().rev() {
         let word = u64::from_le_bytes(*word);
-        let mut found = 0;
-        for needle in needles {
+        for (mask, needle) in masks.iter_mut().zip(needles) {
             // The high bit of each byte that is zero, and of no other.
-            let other = word ^ needle;
-            found |= !(((other & LOW) + LOW) | other | LOW);
+            let other = word ^ u64::from_le_bytes([needle; 8]);
+            let found = !(((other & LOW) + LOW) | other | LOW);
+            // Those eight bits side by side.
+            *mask = *mask << 8 | (found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         }
-        // Those eight bits side by side.
-        mask = mask << 8 | (found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
     }
-    mask
+    masks
+}
+
+/// A bit for each byte that is one of the needles.
+fn mask_of(block: &[u8; BLOCK], needles: [u8; 4]) -> u64 {
+    masks_of(block, needles)
+        .into_iter()
+        .fold(0, |all, mask| all | mask)
 }
 
 impl Iterator for Specials<'_> {
@@ -111,13 +114,13 @@ mod tests {
                     let mut bytes = vec![b':'; length];
                     bytes[at] = special;
                     bytes[length - 1] |= 0x80;
-                    let found: Vec<_> = Specials::new(&bytes, b';').collect();
+                    let found: Vec<_> = Specials::after(0, &bytes, b';').collect();
                     let expected = if at == length - 1 { vec![] } else { vec![at] };
                     assert_eq!(found, expected, "{special} at {at} of {length}");
                 }
             }
         }
-        let all: Vec<_> = Specials::new(&[b','; 130], b',').collect();
+        let all: Vec<_> = Specials::after(0, &[b','; 130], b',').collect();
         assert_eq!(all, (0..130).collect::<Vec<_>>());
     }
 }
