@@ -4,8 +4,8 @@
 //! some stores answer "lost" although they wrote, so after a lost swap the record is read again,
 //! and if it carries our token the change stands (DESIGN §2).
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::ports::{KeyValue, Random, StoreError, Swap};
 
@@ -147,6 +147,7 @@ mod tests {
     use super::*;
     use crate::ports::Fakes;
     use futures::executor::block_on;
+    use serde::Deserialize;
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     struct Counter {
