@@ -107,12 +107,11 @@ async fn update_or<T: Serialize + DeserializeOwned>(
     store: &impl KeyValue,
     random: &impl Random,
     key: &str,
-    absent: impl Fn() -> Option<T>,
+    absent: fn() -> Option<T>,
     mut change: impl FnMut(&mut T),
 ) -> Result<T, RecordError> {
-    for _ in 0..ATTEMPTS {
-        let (ticket, bytes) = store.current(key).await?;
-        let is_first = bytes.is_none();
+    let mut changed = None;
+    replace(store, random, key, &mut |bytes, token| {
         let mut value = match bytes {
             Some(bytes) => decode(key, &bytes)?,
             None => absent().ok_or_else(|| RecordError::Absent {
@@ -120,12 +119,34 @@ async fn update_or<T: Serialize + DeserializeOwned>(
             })?,
         };
         change(&mut value);
+        let encoded = encode(token, &value);
+        changed = Some(value);
+        Ok(encoded)
+    })
+    .await?;
+    Ok(changed.expect("what was written was made"))
+}
+
+/// A record's next bytes, of the last ones and a write token.
+type Next<'a> = dyn FnMut(Option<Vec<u8>>, &str) -> Result<Vec<u8>, RecordError> + 'a;
+
+/// Writes a record's next bytes until they stand. It knows nothing of the record's type: all this would
+/// be compiled anew for each change of each record.
+async fn replace(
+    store: &impl KeyValue,
+    random: &impl Random,
+    key: &str,
+    next: &mut Next<'_>,
+) -> Result<(), RecordError> {
+    for _ in 0..ATTEMPTS {
+        let (ticket, bytes) = store.current(key).await?;
+        let is_first = bytes.is_none();
         let token = token(random);
-        let swap = store.swap(ticket, &encode(&token, &value)).await?;
+        let swap = store.swap(ticket, &next(bytes, &token)?).await?;
         // Some stores let two first writers of a key succeed: the one whose token stands did.
         let is_certain = swap == Swap::Done && !is_first;
         if is_certain || written_by(store, key, &token).await? {
-            return Ok(value);
+            return Ok(());
         }
     }
     Err(RecordError::Contended {
