@@ -263,6 +263,8 @@ class Descriptor:
         write = stream.write
         self.thread = threading.Thread(target=self.pass_on, args=(write,), daemon=True)
         self.thread.start()
+        # Whatever is printed there (by a destructor, for one) must not wait for what they do.
+        self.passing = (self.thread, stream.pub_thread.thread)
         stream.write = self.after(write)
 
     def after(self, write):
@@ -271,7 +273,8 @@ class Descriptor:
         def write_after(text):
             # In a forked copy of the kernel the thread is not alive.
             if (self.reading or self.waiting()) and self.thread.is_alive():
-                self.catch_up()
+                if threading.current_thread() not in self.passing:
+                    self.catch_up()
             return write(text)
 
         return write_after

@@ -193,6 +193,12 @@ async fn what_programs_write_themselves_comes_whole_in_its_place_and_with_its_ex
         ),
         "d\n"
     );
+    // What is printed by a thread that passes output on, as by a destructor, does not wait for itself,
+    // also where the program is held back: at 256 KiB, which are counted from the first of these lines.
+    let lines = interpreter
+        .python("import threading\nprint('x' * 262_144)\nprint('x' * 250_000)\ndone = threading.Event()\nsys.stdout.pub_thread.schedule(lambda: (os.write(1, b'y' * 20_000), print('z'), done.set()))\nprint(done.wait(20))")
+        .await;
+    assert!(stdout(&lines).contains("True\n"), "it waits for itself");
     assert_eq!(
         stdout(&interpreter.python("os.close(1); print('e')").await),
         "e\n"
