@@ -263,7 +263,6 @@ class Descriptor:
         write = stream.write
         self.thread = threading.Thread(target=self.pass_on, args=(write,), daemon=True)
         self.thread.start()
-        # Whatever is printed there (by a destructor, for one) must not wait for what they do.
         self.passing = (self.thread, stream.pub_thread.thread)
         stream.write = self.after(write)
 
@@ -271,13 +270,16 @@ class Descriptor:
         """Writes what comes by the stream after what came by the descriptor, as a terminal does."""
 
         def write_after(text):
-            # In a forked copy of the kernel the thread is not alive.
-            if (self.reading or self.waiting()) and self.thread.is_alive():
-                if threading.current_thread() not in self.passing:
-                    self.catch_up()
+            if (self.reading or self.waiting()) and self.may_wait():
+                self.catch_up()
             return write(text)
 
         return write_after
+
+    def may_wait(self):
+        # In a forked copy of the kernel the thread is not alive. And what is printed in a thread that
+        # passes output on (by a destructor, for one) must not wait for what that thread does.
+        return self.thread.is_alive() and threading.current_thread() not in self.passing
 
     def waiting(self):
         """How many bytes are in the pipe."""
