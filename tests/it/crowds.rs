@@ -1,10 +1,8 @@
 //! Many at once, and clients that go away.
 
-use e2e::Conductor;
+use e2e::{Conductor, processes_with};
 use futures_util::future::join_all;
 use serde_json::json;
-
-use crate::losses::processes_with;
 
 #[tokio::test]
 async fn thirty_sandboxes_at_once_keep_apart() {

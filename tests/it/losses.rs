@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Conductor, Events, until};
+use e2e::{Conductor, Events, processes_with, until};
 use serde_json::{Value, json};
 
 const MADE_ANEW: &str = "the sandbox was made anew; variables are lost";
@@ -19,15 +19,6 @@ fn endless(mark: &str) -> String {
 
 async fn until_it_prints(events: &mut Events) {
     while events.next().await.expect("the stream goes on").name != "stdout" {}
-}
-
-pub fn processes_with(text: &str) -> Vec<String> {
-    let entries = fs::read_dir("/proc").expect("there is /proc");
-    entries
-        .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-        .filter(|line| line.contains(text))
-        .collect()
 }
 
 fn error_of_the_last(events: &[e2e::Event]) -> Value {

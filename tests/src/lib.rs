@@ -32,6 +32,7 @@ pub use dataset::{SEATTLE_WEATHER_ROWS, seattle_weather};
 pub use events::{Event, Events};
 pub use footprint::Footprint;
 pub use neighbour::Neighbour;
+pub use process_tree::processes_with;
 pub use relay::Relay;
 pub use reply::Reply;
 pub use sandbox_service::SandboxService;

@@ -1,4 +1,5 @@
-//! All that descends from a process. In sandboxes nothing gets another parent outside.
+//! What runs: all that descends from a process (in sandboxes nothing gets another parent outside), and
+//! what was called in some way.
 
 use std::collections::HashMap;
 use std::fs;
@@ -43,4 +44,14 @@ pub(crate) fn below(root: i32) -> Vec<Descendant> {
         }
     }
     found
+}
+
+/// The command lines of the machine's processes that contain a text.
+pub fn processes_with(text: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").expect("there is /proc");
+    entries
+        .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(text))
+        .collect()
 }
